@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// A resident family and its runners: what `control` needs of the engine, and nothing of how it computes. A Family is
+// immutable once loaded and shared between threads; a Runner belongs to one lane (one thread at a time) and keeps the
+// Family alive. Every level stays resident: choosing another level between two frames costs a pointer.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "daemon/base.hpp"
+#include "daemon/config/family.hpp"
+#include "daemon/engine/image.hpp"
+
+namespace dofa::engine {
+
+/// What is known of one level without running it.
+struct LevelInfo {
+  std::string name;
+  std::uint32_t resolution = 0;                    ///< side of the square input
+  std::optional<config::Accuracy> accuracy;        ///< absent = nobody measured
+  std::uint64_t macs = 0;                          ///< multiply-accumulates a frame; 0 = unknown
+  std::string executor;                            ///< "libtorch", "reference", "kernels": what runs this level
+};
+
+/// Runs one family's levels for one lane. Not thread-safe. prepare() then run(); both take a level below levels().
+class Runner {
+ public:
+  virtual ~Runner() = default;
+  Runner() = default;
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+
+  /// Turns a frame into the input of `level` inside the runner. float32-nchw frames must already be 3 x r x r; one that
+  /// holds NaN or infinity is refused (kInvalidArgument).
+  virtual Result<void> prepare(std::uint32_t level, const ImageView& image) = 0;
+  /// Runs `level` on what prepare() left. Logits, one a class, valid until the next call.
+  virtual Result<std::span<const float>> run(std::uint32_t level) = 0;
+};
+
+class Family {
+ public:
+  virtual ~Family() = default;
+  Family() = default;
+  Family(const Family&) = delete;
+  Family& operator=(const Family&) = delete;
+
+  [[nodiscard]] virtual const config::FamilyFile& description() const = 0;
+  [[nodiscard]] virtual const std::vector<LevelInfo>& levels() const = 0;
+  [[nodiscard]] virtual const std::vector<std::string>& labels() const = 0;
+  /// Bytes of weights and statistics kept resident for all levels together.
+  [[nodiscard]] virtual std::uint64_t resident_bytes() const = 0;
+  /// A runner for one lane on the CPU, its buffers allocated and every level run once, so that the first frame finds
+  /// everything warm. `self` is this family's own handle, kept by the runner.
+  [[nodiscard]] virtual Result<std::unique_ptr<Runner>> make_runner(std::shared_ptr<const Family> self) const = 0;
+};
+
+/// Loads the family whose files lie in `directory` (an absolute path whose ownership and place the caller has checked).
+/// Errors: kInvalidFamily with the file and what is wrong with it.
+Result<std::shared_ptr<const Family>> load_family(const std::string& directory, const config::FamilyFile& description);
+
+}  // namespace dofa::engine
