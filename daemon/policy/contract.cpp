@@ -11,10 +11,10 @@ Error invalid(std::string message) {
   return {ErrorCode::kInvalidArgument, std::move(message)};
 }
 
-Result<void> check_time(std::string_view key, std::int64_t value_us) {
-  if (value_us > 0 && value_us <= kMaxContractTimeUs) return {};
-  return invalid(std::string(key) + " must be within 1.." + std::to_string(kMaxContractTimeUs) + ", got " +
-                 std::to_string(value_us));
+Result<void> check_time(std::string_view key, std::optional<std::int64_t> value_us) {
+  if (!value_us || (*value_us >= kMinContractTimeUs && *value_us <= kMaxContractTimeUs)) return {};
+  return invalid(std::string(key) + " must be within " + std::to_string(kMinContractTimeUs) + ".." +
+                 std::to_string(kMaxContractTimeUs) + ", got " + std::to_string(*value_us));
 }
 
 std::string number(double value) {
@@ -27,9 +27,7 @@ std::string number(double value) {
 
 Result<void> validate(const Contract& contract) {
   if (auto budget = check_time("latency-budget-us", contract.latency_budget_us); !budget) return budget;
-  if (contract.period_us) {
-    if (auto period = check_time("period-us", *contract.period_us); !period) return period;
-  }
+  if (auto period = check_time("period-us", contract.period_us); !period) return period;
   // Written so that NaN fails: every comparison with it is false.
   if (!(contract.min_accuracy >= 0.0 && contract.min_accuracy <= 1.0)) {
     return invalid("min-accuracy must be within 0..1, got " + number(contract.min_accuracy));

@@ -26,15 +26,16 @@ enum class WhenLate : std::uint8_t {
   kDrop,     ///< answered at once with MissedDeadline
 };
 
-/// Budgets and periods above this are a mistake of units, not a contract.
-inline constexpr std::int64_t kMaxContractTimeUs = 3'600'000'000;
-inline constexpr std::uint32_t kMaxPriority = 1000;
+/// Budgets and periods outside these are a mistake of units, not a contract.
+inline constexpr std::int64_t kMinContractTimeUs = 100;
+inline constexpr std::int64_t kMaxContractTimeUs = 60'000'000;
+inline constexpr std::uint32_t kMaxPriority = 100;
 
 /// A session's contract. The defaults are those of an application that states nothing.
 struct Contract {
-  std::int64_t latency_budget_us = 100'000;  ///< deadline = submit time + this; > 0
-  double min_accuracy = 0.0;                 ///< top-1 in [0, 1]; 0: no floor
-  std::optional<std::int64_t> period_us;     ///< time between frames, > 0; absent: frames come when they come
+  std::optional<std::int64_t> latency_budget_us;  ///< deadline = submit time + this; absent: no deadline
+  double min_accuracy = 0.0;                      ///< top-1 in [0, 1]; 0: no floor
+  std::optional<std::int64_t> period_us;          ///< time between frames; absent: they come when they come
   Objective objective = Objective::kAccuracy;
   double percentile = 0.95;    ///< share of frames that must keep the budget, in (0, 1)
   std::uint32_t priority = 1;  ///< weight against other sessions, 1..kMaxPriority
