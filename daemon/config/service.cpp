@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/config/service.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <sstream>
+#include <string_view>
+
+#include "daemon/config/yaml_reader.hpp"
+
+namespace dofa::config {
+namespace {
+
+constexpr std::array<std::string_view, 6> kLogLevels{"debug", "info", "notice", "warning", "err", "crit"};
+
+LogOptions read_log(YamlMap map) {
+  LogOptions log;
+  map.read("level", log.level);
+  if (std::find(kLogLevels.begin(), kLogLevels.end(), log.level) == kLogLevels.end()) {
+    map.fail(map.take("level"), "level", "must be debug, info, notice, warning, err or crit, not '" + log.level + "'");
+  }
+  map.finish();
+  return log;
+}
+
+FamilyOptions read_families(YamlMap map) {
+  FamilyOptions families;
+  map.read("roots", families.roots);
+  for (const std::string& root : families.roots) {
+    if (root.empty() || root.front() != '/') {
+      map.fail(map.take("roots"), "roots", "must list absolute directories, not '" + root + "'");
+    }
+  }
+  map.read("load", families.load);
+  map.read("verify_timeout_s", families.verify_timeout_s, 1, 3600);
+  map.finish();
+  return families;
+}
+
+LaneOptions read_lanes(YamlMap map) {
+  LaneOptions lanes;
+  map.read("cpu", lanes.cpu, 0, 256);
+  map.finish();
+  return lanes;
+}
+
+EngineOptions read_engine(YamlMap map) {
+  EngineOptions engine;
+  map.read("onednn", engine.onednn);
+  map.finish();
+  return engine;
+}
+
+LimitOptions read_limits(YamlMap map) {
+  LimitOptions limits;
+  map.read("sessions", limits.sessions, 1, 4096);
+  map.read("sessions_per_uid", limits.sessions_per_uid, 1, 4096);
+  map.read("families", limits.families, 1, 256);
+  map.read("queue", limits.queue, 1, 4096);
+  map.read("frame_bytes", limits.frame_bytes, 4096, 1ULL << 32);
+  map.finish();
+  return limits;
+}
+
+ControlOptions read_control(YamlMap map) {
+  ControlOptions control;
+  map.read("tick_ms", control.tick_ms, 5, 1000);
+  map.read("stuck_after_s", control.stuck_after_s, 1, 3600);
+  map.finish();
+  return control;
+}
+
+}  // namespace
+
+Result<ServiceOptions> parse_service(const std::string& text, const std::string& path) {
+  try {
+    YamlMap top(parse_yaml(text, path), path, "");
+    ServiceOptions options;
+    options.log = read_log(top.map("log"));
+    options.families = read_families(top.map("families"));
+    options.lanes = read_lanes(top.map("lanes"));
+    options.engine = read_engine(top.map("engine"));
+    options.limits = read_limits(top.map("limits"));
+    options.control = read_control(top.map("control"));
+    top.finish();
+    return options;
+  } catch (const std::exception& fault) {  // ConfigFault, or whatever yaml-cpp throws on odd nodes
+    return Error{ErrorCode::kInvalidArgument, fault.what()};
+  }
+}
+
+Result<ServiceOptions> read_service(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return Error{ErrorCode::kNotFound, path + ": cannot be read"};
+  std::ostringstream text;
+  text << file.rdbuf();
+  return parse_service(text.str(), path);
+}
+
+std::vector<std::string> keys_needing_restart(const ServiceOptions& running, const ServiceOptions& wanted) {
+  std::vector<std::string> keys;
+  if (running.lanes.cpu != wanted.lanes.cpu) keys.emplace_back("lanes.cpu");
+  if (running.engine.onednn != wanted.engine.onednn) keys.emplace_back("engine.onednn");
+  if (running.families.load != wanted.families.load) keys.emplace_back("families.load");
+  return keys;
+}
+
+}  // namespace dofa::config
