@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// The first layer (dense k x k over a planar image), the layers that see one pixel (linear),
+// squeeze-and-excite gates, and the finite check of the input. Compiled once per SIMD target.
+#if defined(DOFA_KERNELS_CONV_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef DOFA_KERNELS_CONV_INL_HPP
+#undef DOFA_KERNELS_CONV_INL_HPP
+#else
+#define DOFA_KERNELS_CONV_INL_HPP
+#endif
+
+#include "daemon/engine/kernels/common-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace dofa::engine::kernels::HWY_NAMESPACE {
+
+inline constexpr int kConvTile =
+    HWY_MAX(1, HWY_MIN(8, kSums / kVecs));  ///< output pixels in a tile of the first layer
+
+template <int kTile>
+HWY_NOINLINE void conv_tile(const ConvArgs& a, int block, int column) {
+  Vec sum[kTile][kVecs];
+#pragma GCC unroll 8
+  for (int t = 0; t < kTile; ++t) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) sum[t][v] = zero();
+  }
+  const int lines = a.in_channels * a.kernel;
+  const float* w = a.weights + static_cast<std::size_t>(block) * lines * a.kernel * kBlock;
+  for (int line = 0; line < lines; ++line, w += a.kernel * kBlock) {
+    if (a.rows[line] == nullptr) continue;
+    const float* x = a.rows[line] + column * a.stride;
+    for (int k = 0; k < a.kernel; ++k) {
+#pragma GCC unroll 8
+      for (int v = 0; v < kVecs; ++v) {
+        const Vec tap = load(w + k * kBlock + v * kLanes);
+#pragma GCC unroll 8
+        for (int t = 0; t < kTile; ++t) sum[t][v] = hn::MulAdd(set(x[t * a.stride + k]), tap, sum[t][v]);
+      }
+    }
+  }
+  float* out = a.out + block * a.out_block + static_cast<std::size_t>(column) * kBlock;
+  const auto write = [&](auto finish) HWY_ATTR {
+    for (int v = 0; v < kVecs; ++v) {
+      const Vec scale = load(a.epilogue.scale + block * kBlock + v * kLanes);
+      const Vec bias = load(a.epilogue.bias + block * kBlock + v * kLanes);
+#pragma GCC unroll 8
+      for (int t = 0; t < kTile; ++t) store(finish(sum[t][v], scale, bias), out + t * kBlock + v * kLanes);
+    }
+  };
+  if (a.epilogue.hard_swish)
+    write(Finish<true>(a.epilogue));
+  else
+    write(Finish<false>(a.epilogue));
+}
+
+template <int kTile = kConvTile>
+HWY_INLINE void conv_tiles(const ConvArgs& a, int block, int column, int count) {
+  if constexpr (kTile > 1) {
+    if (count < kTile) return conv_tiles<kTile - 1>(a, block, column, count);
+  }
+  conv_tile<kTile>(a, block, column);
+}
+
+void conv(const ConvArgs& a) {
+  const int tiles = (a.width + kConvTile - 1) / kConvTile;
+  int column = 0;
+  for (int t = 0; t < tiles; ++t) {
+    const int count = (a.width - column + tiles - t - 1) / (tiles - t);
+    for (int block = 0; block < a.out_blocks; ++block) conv_tiles(a, block, column, count);
+    column += count;
+  }
+}
+
+HWY_INLINE Vec load_weights(const float* p) {
+  return load(p);
+}
+HWY_INLINE Vec load_weights(const hwy::float16_t* p) {
+  const hn::Rebind<hwy::float16_t, F32> half;
+  return hn::PromoteTo(F32(), hn::Load(half, p));
+}
+
+/// kBlocks blocks of outputs at once: independent streams from memory and independent sums.
+template <int kBlocks, class T>
+HWY_INLINE void linear_blocks(const LinearArgs& a, const T* weights, int block) {
+  constexpr int kVectors = kBlocks * kVecs;
+  Vec even[kVectors], odd[kVectors];
+#pragma GCC unroll 16
+  for (int v = 0; v < kVectors; ++v) even[v] = odd[v] = zero();
+  const T* w = weights + static_cast<std::size_t>(block) * a.weight_block;
+  for (int i = 0; i < a.in_channels; i += 2, w += 2 * kBlock) {
+    const Vec x0 = set(a.in[i]);
+    const Vec x1 = set(a.in[i + 1]);
+#pragma GCC unroll 16
+    for (int v = 0; v < kVectors; ++v) {
+      const T* row = w + static_cast<std::size_t>(v / kVecs) * a.weight_block + (v % kVecs) * kLanes;
+      even[v] = hn::MulAdd(x0, load_weights(row), even[v]);
+      odd[v] = hn::MulAdd(x1, load_weights(row + kBlock), odd[v]);
+    }
+  }
+  const auto write = [&](auto finish) HWY_ATTR {
+#pragma GCC unroll 16
+    for (int v = 0; v < kVectors; ++v) {
+      const std::size_t at = static_cast<std::size_t>(block) * kBlock + v * kLanes;
+      store(finish(hn::Add(even[v], odd[v]), load(a.epilogue.scale + at), load(a.epilogue.bias + at)),
+            a.out + at);
+    }
+  };
+  if (a.epilogue.hard_swish)
+    write(Finish<true>(a.epilogue));
+  else
+    write(Finish<false>(a.epilogue));
+}
+
+template <class T>
+HWY_INLINE void linear_all(const LinearArgs& a, const T* weights) {
+  constexpr int kAtOnce = kVecs == 1 ? 4 : 1;
+  int block = 0;
+  for (; block + kAtOnce <= a.out_blocks; block += kAtOnce) linear_blocks<kAtOnce>(a, weights, block);
+  for (; block < a.out_blocks; ++block) linear_blocks<1>(a, weights, block);
+}
+
+void linear(const LinearArgs& a) {
+  if (a.precision == Precision::kHalf)
+    linear_all(a, static_cast<const hwy::float16_t*>(a.weights));
+  else
+    linear_all(a, static_cast<const float*>(a.weights));
+}
+
+void gate(const GateArgs& a) {
+  for (int block = 0; block < a.blocks; ++block) {
+    for (int lane = 0; lane < kBlock; lane += kLanes) {
+      const Vec g = load(a.gates + block * kBlock + lane);
+      float* data = a.data + block * a.block + lane;
+      for (int p = 0; p < a.pixels; ++p) store(hn::Mul(load(data + p * kBlock), g), data + p * kBlock);
+    }
+  }
+}
+
+void gate_weights(const GateWeightsArgs& a) {
+  float* to = a.scaled;
+  for (int block = 0; block < a.out_blocks; ++block) {
+    const float* from = a.weights + block * a.weight_block;
+    for (int c = 0; c < a.in_channels; ++c, from += kBlock, to += kBlock) {
+      const Vec g = set(a.gates[c]);
+      for (int lane = 0; lane < kBlock; lane += kLanes) store(hn::Mul(load(from + lane), g), to + lane);
+    }
+  }
+}
+
+bool copy_finite(const float* from, float* to, std::size_t count) {
+  // x - x is zero for every finite x and not a number otherwise, and such a sum stays one.
+  Vec odd = zero();
+  std::size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    const Vec x = hn::LoadU(F32(), from + i);
+    hn::StoreU(x, F32(), to + i);
+    odd = hn::Add(odd, hn::Sub(x, x));
+  }
+  float rest = hn::GetLane(hn::SumOfLanes(F32(), odd));
+  for (; i < count; ++i) {
+    to[i] = from[i];
+    rest += from[i] - from[i];
+  }
+  return rest == 0;
+}
+
+}  // namespace dofa::engine::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // DOFA_KERNELS_CONV_INL_HPP
