@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/engine/family.hpp"
+#include "daemon/engine/ofa_family.hpp"
 #include "daemon/engine/torchscript_family.hpp"
 
 namespace dofa::engine {
 
-Result<std::shared_ptr<const Family>> load_family(const std::string& directory, const config::FamilyFile& description) {
+Result<std::shared_ptr<const Family>> load_family(const std::string& directory,
+                                                  const config::FamilyFile& description) {
   if (description.subnets.empty()) {
     return Error{ErrorCode::kInvalidFamily, directory + ": the family has no sub-networks"};
   }
@@ -12,9 +14,9 @@ Result<std::shared_ptr<const Family>> load_family(const std::string& directory, 
     case config::FamilyKind::kTorchScript:
       return load_torchscript_family(directory, description);
     case config::FamilyKind::kOfaMobilenetV3:
-      break;
+      return load_ofa_family(directory, description);
   }
-  return Error{ErrorCode::kNotSupported, "families of this kind are not supported by this build"};
+  return Error{ErrorCode::kInvalidFamily, directory + ": the family is of no known kind"};
 }
 
 }  // namespace dofa::engine
