@@ -14,13 +14,13 @@ using BusName = sdbus::ServiceName;
 using InterfaceName = sdbus::InterfaceName;
 using PropertyName = sdbus::PropertyName;
 using ErrorName = sdbus::Error::Name;
-inline sdbus::Message current_message(sdbus::IObject& object) { return object.getCurrentlyProcessedMessage(); }
+inline sdbus::Message current_message(const sdbus::IObject& object) { return object.getCurrentlyProcessedMessage(); }
 #else
 using BusName = std::string;
 using InterfaceName = std::string;
 using PropertyName = std::string;
 using ErrorName = std::string;
-inline const sdbus::Message& current_message(sdbus::IObject& object) { return *object.getCurrentlyProcessedMessage(); }
+inline const sdbus::Message& current_message(const sdbus::IObject& object) { return *object.getCurrentlyProcessedMessage(); }
 #endif
 
 /// An exception that becomes the D-Bus error `name` with `message`.

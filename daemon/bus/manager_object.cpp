@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/bus/manager_object.hpp"
+
+#include "daemon/bus/caller.hpp"
+#include "daemon/bus/family_object.hpp"
+#include "daemon/bus/guard.hpp"
+
+namespace dofa::bus {
+namespace {
+
+/// A reply that outlives its call. Shared, because std::function must be copyable.
+template <class... T>
+std::shared_ptr<sdbus::Result<T...>> keep(sdbus::Result<T...>&& reply) {
+  return std::make_shared<sdbus::Result<T...>>(std::move(reply));
+}
+
+}  // namespace
+
+ManagerObject::ManagerObject(sdbus::IConnection& connection, control::Runtime& runtime, std::string version,
+                             ManagerHooks hooks)
+    : AdaptorInterfaces(connection, sdbus::ObjectPath{proto::kRootPath}),
+      runtime_(runtime),
+      version_(std::move(version)),
+      hooks_(std::move(hooks)) {
+  registerAdaptor();
+}
+
+ManagerObject::~ManagerObject() { unregisterAdaptor(); }
+
+void ManagerObject::announce_stopping() {
+  stopping_ = true;
+  getObject().emitPropertiesChangedSignal(
+      proto::InterfaceName{org::dofa::Dofa1::Manager_adaptor::INTERFACE_NAME}, {proto::PropertyName{"State"}});
+}
+
+sdbus::ObjectPath ManagerObject::OpenSession(const std::string& application, const std::string& family,
+                                             const Dictionary& contract) {
+  return guard("OpenSession", [&] {
+    control::SessionRequest request{caller_name(getObject()), caller_uid(getObject()), application, family,
+                                    require(apply_changes({}, contract))};
+    return sdbus::ObjectPath{hooks_.publish_session(require(runtime_.open_session(std::move(request))))};
+  });
+}
+
+void ManagerObject::LoadFamily(sdbus::Result<sdbus::ObjectPath>&& reply, std::string directory) {
+  guard_async("LoadFamily", reply, [&] {
+    require_administrator(getObject(), "loading a family");
+    hooks_.run_later([this, directory = std::move(directory), held = keep(std::move(reply))] {
+      guard_async("LoadFamily", *held, [&] {
+        const auto family = require(runtime_.load_family(directory));
+        held->returnResults(sdbus::ObjectPath{FamilyObject::path_of(family->name)});
+      });
+    });
+  });
+}
+
+void ManagerObject::UnloadFamily(const sdbus::ObjectPath& path, const Dictionary& options) {
+  guard("UnloadFamily", [&] {
+    require_administrator(getObject(), "unloading a family");
+    const bool force = require(parse_force(options));
+    for (const auto& family : runtime_.families()) {
+      if (FamilyObject::path_of(family->name) == path) return require(runtime_.unload_family(family->name, force));
+    }
+    throw to_dbus({ErrorCode::kNotFound, "no family is loaded at " + std::string(path)});
+  });
+}
+
+void ManagerObject::Reload(sdbus::Result<>&& reply) {
+  guard_async("Reload", reply, [&] {
+    require_administrator(getObject(), "reloading");
+    hooks_.run_later([this, held = keep(std::move(reply))] {
+      guard_async("Reload", *held, [&] {
+        require(hooks_.reload());
+        held->returnResults();
+      });
+    });
+  });
+}
+
+std::string ManagerObject::Version() { return version_; }
+std::string ManagerObject::State() { return stopping_ ? "stopping" : "running"; }
+
+std::map<std::string, Dictionary> ManagerObject::Processors() {
+  std::map<std::string, Dictionary> processors;
+  for (const control::ProcessorStatus& status : runtime_.processors()) {
+    processors[status.name] = {{"lanes", sdbus::Variant{status.lanes}},
+                               {"queue", sdbus::Variant{static_cast<std::uint32_t>(status.queue)}}};
+  }
+  return processors;
+}
+
+}  // namespace dofa::bus

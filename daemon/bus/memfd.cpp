@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/bus/memfd.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
+namespace dofa::bus {
+namespace {
+
+Error invalid(const std::string& what) { return {ErrorCode::kInvalidArgument, what}; }
+
+}  // namespace
+
+Result<MappedFrame> MappedFrame::map(int fd, std::uint64_t bytes) {
+  constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+  const int seals = fcntl(fd, F_GET_SEALS);
+  if (seals < 0) return invalid("the frame must be a memfd");
+  if ((seals & kSeals) != kSeals) {
+    return invalid("the frame must be sealed with F_SEAL_SHRINK, F_SEAL_GROW and F_SEAL_WRITE");
+  }
+  struct stat status {};
+  if (fstat(fd, &status) != 0 || static_cast<std::uint64_t>(status.st_size) < bytes) {
+    return invalid("the frame holds " + std::to_string(status.st_size) + " bytes, its format needs " +
+                   std::to_string(bytes));
+  }
+  void* data = mmap(nullptr, bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+  if (data == MAP_FAILED) return Error{ErrorCode::kFailed, std::string("mapping the frame: ") + std::strerror(errno)};
+  return MappedFrame(static_cast<const std::byte*>(data), bytes);
+}
+
+MappedFrame::MappedFrame(MappedFrame&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MappedFrame::~MappedFrame() {
+  if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_);
+}
+
+}  // namespace dofa::bus

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/bus/session_object.hpp"
+
+#include <limits>
+
+#include "daemon/bus/caller.hpp"
+#include "daemon/bus/family_object.hpp"
+#include "daemon/bus/guard.hpp"
+#include "daemon/bus/memfd.hpp"
+
+namespace dofa::bus {
+namespace {
+
+/// One Infer call on its way: owns the mapping and the reply, and itself once submitted.
+class InferFrame final : public control::Frame {
+ public:
+  InferFrame(MappedFrame pixels, SessionObject::InferReply reply, const FrameFormat& format,
+             std::shared_ptr<control::Session> asked_of)
+      : pixels_(std::move(pixels)), reply_(std::move(reply)), asked_of_(std::move(asked_of)) {
+    image = {pixels_.data(), format.layout};
+    top_k = format.top_k;
+    relative_deadline_us = format.deadline_us;
+  }
+
+  SessionObject::InferReply& reply() { return reply_; }
+
+  void done(const Error* error, const control::FrameAnswer& result) noexcept override {
+    guard_async("Infer", reply_, [&] {
+      if (error != nullptr) throw to_dbus(*error);
+      std::vector<sdbus::Struct<std::uint32_t, double>> top;
+      for (std::uint32_t i = 0; i < result.top_count; ++i) {
+        top.emplace_back(std::make_tuple(result.top[i].index, static_cast<double>(result.top[i].probability)));
+      }
+      reply_.returnResults(top, info(result));
+    });
+    delete this;
+  }
+
+ private:
+  Dictionary info(const control::FrameAnswer& result) const {
+    const auto time = [](std::int64_t us) { return sdbus::Variant{static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0))}; };
+    return {{"sequence", sdbus::Variant{result.sequence}},
+            {"level", sdbus::Variant{result.level}},
+            {"subnet", sdbus::Variant{asked_of_->family().family->levels()[result.level].name}},
+            {"processor", sdbus::Variant{std::string("cpu")}},
+            {"late", sdbus::Variant{result.late}},
+            {"queue-us", time(result.queue_us)},
+            {"preprocess-us", time(result.preprocess_us)},
+            {"inference-us", time(result.inference_us)}};
+  }
+
+  MappedFrame pixels_;
+  SessionObject::InferReply reply_;
+  std::shared_ptr<control::Session> asked_of_;
+};
+
+}  // namespace
+
+SessionObject::SessionObject(sdbus::IConnection& connection, control::Runtime& runtime,
+                             std::shared_ptr<control::Session> session)
+    : AdaptorInterfaces(connection, sdbus::ObjectPath{path_of(*session)}), runtime_(runtime), session_(std::move(session)) {
+  registerAdaptor();
+  emitInterfacesAddedSignal();
+}
+
+SessionObject::~SessionObject() { unregisterAdaptor(); }
+
+std::string SessionObject::path_of(const control::Session& session) {
+  return std::string(proto::kSessionPathPrefix) + std::to_string(session.identity().id);
+}
+
+bool SessionObject::caller_is_owner() const { return caller_name(getObject()) == session_->identity().owner; }
+
+const engine::LevelInfo& SessionObject::level_info(std::uint32_t level) const {
+  return session_->family().family->levels()[level];
+}
+
+void SessionObject::SetContract(const Dictionary& changes) {
+  guard("SetContract", [&] {
+    if (!caller_is_owner()) require_administrator(getObject(), "another's contract");
+    require(runtime_.set_contract(*session_, require(apply_changes(session_->contract(), changes))));
+    getObject().emitPropertiesChangedSignal(proto::InterfaceName{Adaptor::INTERFACE_NAME},
+                                            {proto::PropertyName{"Contract"}});
+  });
+}
+
+void SessionObject::Infer(InferReply&& reply, sdbus::UnixFd frame, Dictionary format) {
+  guard_async("Infer", reply, [&] {
+    if (!caller_is_owner()) throw to_dbus({ErrorCode::kNotAuthorized, "the session belongs to another connection"});
+    const FrameFormat checked = require(parse_format(format));
+    if (const auto limit = runtime_.limits().frame_bytes; checked.bytes > limit) {
+      throw to_dbus({ErrorCode::kResourceExhausted, "limits.frame_bytes: " + std::to_string(checked.bytes) +
+                                                        " bytes are more than " + std::to_string(limit)});
+    }
+    auto pixels = require(MappedFrame::map(frame.get(), checked.bytes));
+    auto call = std::make_unique<InferFrame>(std::move(pixels), std::move(reply), checked, session_);
+    const auto submitted = runtime_.submit(session_, *call);
+    InferFrame& mine = *call.release();  // done() deletes it, whatever happened
+    if (!submitted) mine.done(&submitted.error(), mine.answer);
+  });
+}
+
+void SessionObject::Close() {
+  guard("Close", [&] {
+    if (!caller_is_owner()) require_administrator(getObject(), "closing another's session");
+    runtime_.close_session(session_, "closed");
+  });
+}
+
+void SessionObject::announce_subnet(std::uint32_t from, const std::string& reason) {
+  emitSubnetChanged(level_info(from).name, Subnet(), Processor(), reason);
+  getObject().emitPropertiesChangedSignal(
+      proto::InterfaceName{Adaptor::INTERFACE_NAME},
+      {proto::PropertyName{"Subnet"}, proto::PropertyName{"Level"}, proto::PropertyName{"Accuracy"}});
+}
+
+void SessionObject::announce_closed(const std::string& reason) {
+  emitClosed(reason);
+  emitInterfacesRemovedSignal();
+}
+
+std::string SessionObject::Application() { return session_->identity().application; }
+std::string SessionObject::Owner() { return session_->identity().owner; }
+sdbus::ObjectPath SessionObject::Family() { return sdbus::ObjectPath{FamilyObject::path_of(session_->family().name)}; }
+Dictionary SessionObject::Contract() { return to_dictionary(session_->contract()); }
+std::string SessionObject::Subnet() { return level_info(session_->level()).name; }
+std::uint32_t SessionObject::Level() { return session_->level(); }
+std::string SessionObject::Processor() { return "cpu"; }
+double SessionObject::Accuracy() {
+  const auto& accuracy = level_info(session_->level()).accuracy;
+  return accuracy ? accuracy->top1 : std::numeric_limits<double>::quiet_NaN();
+}
+std::uint64_t SessionObject::ExpectedLatency() { return static_cast<std::uint64_t>(session_->expected_latency_us()); }
+std::uint64_t SessionObject::Frames() { return session_->counters().frames; }
+std::uint64_t SessionObject::MissedDeadlines() { return session_->counters().missed; }
+std::uint64_t SessionObject::Dropped() { return session_->counters().dropped; }
+double SessionObject::Attainment() { return session_->counters().attainment(); }
+
+}  // namespace dofa::bus

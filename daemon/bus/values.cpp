@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/bus/values.hpp"
+
+#include <functional>
+#include <limits>
+#include <optional>
+
+#include "daemon/control/frame.hpp"
+#include "proto/names.hpp"
+
+namespace dofa::bus {
+namespace {
+
+namespace key = proto::contract_key;
+
+Error invalid(const std::string& name, const std::string& what) {
+  return {ErrorCode::kInvalidArgument, "'" + name + "' " + what};
+}
+
+template <class T>
+std::optional<std::int64_t> integer_as(const sdbus::Variant& value) {
+  if (!value.containsValueOfType<T>()) return std::nullopt;
+  const T number = value.get<T>();
+  if constexpr (sizeof(T) == 8 && std::is_unsigned_v<T>) {
+    if (number > static_cast<T>(std::numeric_limits<std::int64_t>::max())) return std::numeric_limits<std::int64_t>::max();
+  }
+  return static_cast<std::int64_t>(number);
+}
+
+/// Any D-Bus integer type: shells and bindings rarely pick the right one.
+std::optional<std::int64_t> integer(const sdbus::Variant& value) {
+  for (const auto& read : {integer_as<std::uint8_t>, integer_as<std::int16_t>, integer_as<std::uint16_t>,
+                           integer_as<std::int32_t>, integer_as<std::uint32_t>, integer_as<std::int64_t>,
+                           integer_as<std::uint64_t>}) {
+    if (const auto number = read(value)) return number;
+  }
+  return std::nullopt;
+}
+
+Result<std::int64_t> read_integer(const std::string& name, const sdbus::Variant& value, std::int64_t low, std::int64_t high) {
+  const auto number = integer(value);
+  if (!number || *number < low || *number > high) {
+    return invalid(name, "must be a whole number from " + std::to_string(low) + " to " + std::to_string(high));
+  }
+  return *number;
+}
+
+Result<double> read_number(const std::string& name, const sdbus::Variant& value) {
+  if (value.containsValueOfType<double>()) return value.get<double>();
+  if (const auto number = integer(value)) return static_cast<double>(*number);
+  return invalid(name, "must be a number");
+}
+
+Result<std::string> read_text(const std::string& name, const sdbus::Variant& value) {
+  if (!value.containsValueOfType<std::string>()) return invalid(name, "must be text");
+  return value.get<std::string>();
+}
+
+template <class Target, class T>
+Result<void> store(Target& target, Result<T> value) {
+  if (!value) return value.error();
+  target = static_cast<T>(*value);
+  return {};
+}
+
+/// One key of a dictionary into a struct.
+template <class Struct>
+using Reader = std::function<Result<void>(Struct&, const std::string&, const sdbus::Variant&)>;
+
+template <class Struct>
+Result<void> read_all(const Dictionary& dictionary, const std::map<std::string, Reader<Struct>>& readers, Struct& into) {
+  for (const auto& [name, value] : dictionary) {
+    const auto reader = readers.find(name);
+    if (reader == readers.end()) return invalid(name, "is not a known key");
+    if (auto read = reader->second(into, name, value); !read) return read;
+  }
+  return {};
+}
+
+using policy::Contract;
+
+/// A whole number in [1, 2^32) into an unsigned member; policy::validate() has the narrower range.
+template <class Target>
+Reader<Contract> whole(Target Contract::*member, std::int64_t low) {
+  return [=](Contract& contract, const std::string& name, const sdbus::Variant& value) -> Result<void> {
+    const auto number = read_integer(name, value, low, std::numeric_limits<std::uint32_t>::max());
+    if (!number) return number.error();
+    contract.*member = static_cast<std::uint32_t>(*number);
+    return {};
+  };
+}
+
+Reader<Contract> duration(std::optional<std::int64_t> Contract::*member) {
+  return [=](Contract& contract, const std::string& name, const sdbus::Variant& value) {
+    return store(contract.*member,
+                 read_integer(name, value, policy::kMinContractTimeUs, policy::kMaxContractTimeUs));
+  };
+}
+
+Reader<Contract> fraction(double Contract::*member) {
+  return [=](Contract& contract, const std::string& name, const sdbus::Variant& value) {
+    return store(contract.*member, read_number(name, value));
+  };
+}
+
+template <class Enum>
+Reader<Contract> word(Enum Contract::*member, Result<Enum> (*parse)(std::string_view)) {
+  return [=](Contract& contract, const std::string& name, const sdbus::Variant& value) -> Result<void> {
+    const auto text = read_text(name, value);
+    if (!text) return text.error();
+    return store(contract.*member, parse(*text));
+  };
+}
+
+const std::map<std::string, Reader<Contract>>& contract_readers() {
+  static const std::map<std::string, Reader<Contract>> readers{
+      {key::kLatencyBudgetUs, duration(&Contract::latency_budget_us)},
+      {key::kMinAccuracy, fraction(&Contract::min_accuracy)},
+      {key::kPeriodUs, duration(&Contract::period_us)},
+      {key::kObjective, word(&Contract::objective, policy::parse_objective)},
+      {key::kPercentile, fraction(&Contract::percentile)},
+      {key::kPriority, whole(&Contract::priority, 1)},
+      {key::kWhenLate, word(&Contract::when_late, policy::parse_when_late)},
+      {key::kLevel, whole(&Contract::level, 0)},
+      {key::kProcessor, [](Contract& contract, const std::string& name, const sdbus::Variant& value) {
+         return store(contract.processor, read_text(name, value));
+       }}};
+  return readers;
+}
+
+const std::map<std::string, Reader<FrameFormat>>& format_readers() {
+  using Layout = engine::ImageLayout;
+  static const auto side = [](std::uint32_t Layout::*member) -> Reader<FrameFormat> {
+    return [=](FrameFormat& format, const std::string& name, const sdbus::Variant& value) -> Result<void> {
+      const auto number = read_integer(name, value, 0, std::numeric_limits<std::uint32_t>::max());
+      if (!number) return number.error();
+      format.layout.*member = static_cast<std::uint32_t>(*number);
+      return {};
+    };
+  };
+  static const std::map<std::string, Reader<FrameFormat>> readers{
+      {"width", side(&Layout::width)},
+      {"height", side(&Layout::height)},
+      {"stride", side(&Layout::stride)},
+      {"format",
+       [](FrameFormat& format, const std::string& name, const sdbus::Variant& value) -> Result<void> {
+         const auto text = read_text(name, value);
+         if (!text) return text.error();
+         return store(format.layout.format, engine::parse_pixel_format(*text));
+       }},
+      {"top-k",
+       [](FrameFormat& format, const std::string& name, const sdbus::Variant& value) -> Result<void> {
+         const auto number = read_integer(name, value, 1, control::kMaxTop);
+         if (!number) return number.error();
+         format.top_k = static_cast<std::uint32_t>(*number);
+         return {};
+       }},
+      {"deadline-us", [](FrameFormat& format, const std::string& name, const sdbus::Variant& value) {
+         return store(format.deadline_us, read_integer(name, value, 1, policy::kMaxContractTimeUs));
+       }}};
+  return readers;
+}
+
+}  // namespace
+
+Result<Contract> apply_changes(Contract contract, const Dictionary& changes) {
+  if (auto read = read_all(changes, contract_readers(), contract); !read) return read.error();
+  return contract;
+}
+
+Dictionary to_dictionary(const Contract& contract) {
+  Dictionary dictionary;
+  const auto set = [&](const char* name, auto value) { dictionary[name] = sdbus::Variant{value}; };
+  if (contract.latency_budget_us) set(key::kLatencyBudgetUs, static_cast<std::uint64_t>(*contract.latency_budget_us));
+  if (contract.period_us) set(key::kPeriodUs, static_cast<std::uint64_t>(*contract.period_us));
+  if (contract.level) set(key::kLevel, *contract.level);
+  if (contract.processor) set(key::kProcessor, *contract.processor);
+  set(key::kMinAccuracy, contract.min_accuracy);
+  set(key::kObjective, std::string(policy::to_string(contract.objective)));
+  set(key::kPercentile, contract.percentile);
+  set(key::kPriority, contract.priority);
+  set(key::kWhenLate, std::string(policy::to_string(contract.when_late)));
+  return dictionary;
+}
+
+Result<FrameFormat> parse_format(const Dictionary& dictionary) {
+  for (const char* required : {"width", "height"}) {
+    if (!dictionary.contains(required)) return invalid(required, "is missing from the format");
+  }
+  FrameFormat format;
+  if (auto read = read_all(dictionary, format_readers(), format); !read) return read.error();
+  const auto bytes = engine::check_layout(format.layout);
+  if (!bytes) return bytes.error();
+  format.bytes = *bytes;
+  return format;
+}
+
+Result<bool> parse_force(const Dictionary& options) {
+  bool force = false;
+  for (const auto& [name, value] : options) {
+    if (name != "force") return invalid(name, "is not a known option");
+    if (!value.containsValueOfType<bool>()) return invalid(name, "must be true or false");
+    force = value.get<bool>();
+  }
+  return force;
+}
+
+std::string escape_path(const std::string& text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string escaped;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9')) {
+      escaped += c;
+    } else {
+      escaped += {'_', kHex[byte >> 4], kHex[byte & 15]};
+    }
+  }
+  return escaped.empty() ? "_" : escaped;
+}
+
+}  // namespace dofa::bus

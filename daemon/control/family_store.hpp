@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// The families that are resident. Loading is slow and runs on the caller's thread without holding the lock: look-ups go
+// on meanwhile. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "daemon/config/service.hpp"
+#include "daemon/control/loaded_family.hpp"
+
+namespace dofa::control {
+
+/// Dry-runs the family in `directory` where an endless loop or a crash in it cannot hurt; called for TorchScript only.
+using Verifier = std::function<Result<void>(const std::string& directory)>;
+
+class FamilyStore {
+ public:
+  FamilyStore(config::FamilyOptions options, std::uint32_t limit, std::uint32_t lanes, Verifier verifier);
+
+  /// Errors: kInvalidArgument, kNotFound, kInvalidFamily, kAlreadyExists, kResourceExhausted (limits.families).
+  Result<std::shared_ptr<const LoadedFamily>> load(const std::string& directory);
+  [[nodiscard]] std::shared_ptr<LoadedFamily> find(const std::string& name) const;
+  [[nodiscard]] std::vector<std::shared_ptr<const LoadedFamily>> all() const;
+  /// Forgets it; memory is freed once the last session and frame let go. False where there is none.
+  bool remove(const std::string& name);
+
+  void configure(config::FamilyOptions options, std::uint32_t limit);
+
+ private:
+  Result<void> check_room(const std::string& name) const;  ///< with the lock held
+
+  mutable std::mutex mutex_;
+  config::FamilyOptions options_;
+  std::uint32_t limit_;
+  const std::uint32_t lanes_;
+  const Verifier verifier_;
+  std::vector<std::shared_ptr<LoadedFamily>> families_;
+};
+
+}  // namespace dofa::control

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// The runtime manager: families, sessions, lanes, and the control loop's tick. Knows no bus: whoever wants to hear of
+// changes implements RuntimeListener. Thread-safe; the listener is called without any of the runtime's locks held, and
+// may call back.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "daemon/config/service.hpp"
+#include "daemon/control/family_store.hpp"
+#include "daemon/control/lane.hpp"
+#include "daemon/control/session.hpp"
+
+namespace dofa::control {
+
+class RuntimeListener {
+ public:
+  virtual ~RuntimeListener() = default;
+  virtual void family_loaded(const std::shared_ptr<const LoadedFamily>& family) = 0;
+  virtual void family_unloaded(const std::string& name) = 0;
+  virtual void session_closed(const Session& session, const std::string& reason) = 0;
+  /// `session` is at another level now.
+  virtual void subnet_changed(const Session& session, std::uint32_t from, const std::string& reason) = 0;
+};
+
+struct SessionRequest {
+  std::string owner;
+  std::uint32_t uid = 0;
+  std::string application;
+  std::string family;
+  policy::Contract contract;
+};
+
+/// What one processor is doing.
+struct ProcessorStatus {
+  std::string name;
+  std::uint32_t lanes = 0;
+  std::uint64_t queue = 0;
+};
+
+class Runtime {
+ public:
+  Runtime(config::ServiceOptions options, Verifier verifier);
+  ~Runtime();
+
+  /// Set before the first session is opened; may be null. The listener outlives its registration.
+  void set_listener(RuntimeListener* listener);
+
+  Result<std::shared_ptr<const LoadedFamily>> load_family(const std::string& directory);
+  /// kBusy where sessions use it, unless `force`: then they are closed with "family unloaded".
+  Result<void> unload_family(const std::string& name, bool force);
+  /// Loads what the configuration names, or all there is; failures are logged, the others load.
+  void load_configured_families();
+  [[nodiscard]] std::vector<std::shared_ptr<const LoadedFamily>> families() const { return families_.all(); }
+
+  Result<std::shared_ptr<Session>> open_session(SessionRequest request);
+  Result<void> set_contract(Session& session, const policy::Contract& contract);
+  void close_session(const std::shared_ptr<Session>& session, const std::string& reason);
+  /// Closes whatever the vanished bus connection owned.
+  void owner_gone(const std::string& owner);
+  [[nodiscard]] std::vector<std::shared_ptr<Session>> sessions() const;
+
+  /// Queues a frame; on an error the frame is still the caller's and done() is not called.
+  Result<void> submit(const std::shared_ptr<Session>& session, Frame& frame);
+
+  /// Applies what can change while running and returns the keys that need a restart.
+  std::vector<std::string> reconfigure(const config::ServiceOptions& options);
+  [[nodiscard]] config::LimitOptions limits() const;
+  [[nodiscard]] std::vector<ProcessorStatus> processors() const;
+  /// False where a lane has been busy with one frame for longer than control.stuck_after_s.
+  [[nodiscard]] bool healthy(std::int64_t now) const;
+  /// Closes every session and refuses new ones.
+  void shut_down();
+
+ private:
+  Result<void> check_limits(const SessionRequest& request) const;  ///< with the lock held
+  [[nodiscard]] std::uint32_t quietest_lane() const;               ///< with the lock held
+  void close_matching(const std::string& reason, const std::function<bool(const Session&)>& matches);
+
+  mutable std::mutex mutex_;
+  config::ServiceOptions options_;
+  const std::uint32_t lane_count_;
+  RuntimeListener* listener_ = nullptr;
+  bool stopping_ = false;
+  std::uint64_t next_session_ = 1;
+  std::map<std::uint64_t, std::shared_ptr<Session>> sessions_;
+  FamilyStore families_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+};
+
+}  // namespace dofa::control

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// Wiring only: options, rooms, signals, ordered shutdown.
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <mutex>
+
+#include "daemon/bus/service.hpp"
+#include "daemon/config/service.hpp"
+#include "daemon/control/log_level.hpp"
+#include "daemon/control/runtime.hpp"
+#include "daemon/engine/thread.hpp"
+#include "daemon/host/child.hpp"
+#include "daemon/host/notify.hpp"
+#include "daemon/host/signals.hpp"
+#include "daemon/monitor/tegrastats.hpp"
+#include "daemon/options.hpp"
+
+namespace {
+
+using namespace dofa;
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+Result<config::ServiceOptions> read_options(const CommandLine& line) {
+  auto options = config::read_service(line.config);
+  if (!options && options.error().code == ErrorCode::kNotFound && !line.config_given) return config::ServiceOptions{};
+  return options;
+}
+
+/// In a child of our own: an endless loop or a crash in a module's code costs the child only.
+Result<void> verify_in_child(const std::string& directory, std::uint32_t timeout_s) {
+  const auto outcome = host::run_child({"/proc/self/exe", "--verify-family", directory}, timeout_s * 1000LL);
+  if (!outcome) return outcome.error();
+  if (outcome->exit_code == 0) return {};
+  std::string why = outcome->output.substr(0, outcome->output.find('\n'));
+  if (outcome->timed_out) why = directory + ": the dry run took longer than " + std::to_string(timeout_s) + " s";
+  if (why.empty()) why = directory + ": the dry run crashed";
+  return Error{ErrorCode::kInvalidFamily, why};
+}
+
+int verify_family(const std::string& directory) {
+  const rlimit no_core{0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
+  engine::prepare_inference_thread(true);
+  const auto description = config::read_family(directory + "/family.yaml");
+  const auto family = description ? engine::load_family(directory, *description) : description.error();
+  const auto runner = family ? (*family)->make_runner(*family) : family.error();
+  if (!runner) std::puts(runner.error().message.c_str());
+  return runner ? 0 : kFailed;
+}
+
+int parse_tegrastats(const std::string& path) {
+  std::ifstream log(path);
+  if (!log) {
+    std::cerr << "dofad: " << path << ": cannot be read\n";
+    return kFailed;
+  }
+  monitor::print_tegrastats_json(log, std::cout);
+  return 0;
+}
+
+int serve(const CommandLine& line, config::ServiceOptions options) {
+  host::Signals signals;  // before any thread: all of them inherit the mask
+  control::Runtime runtime(options, [timeout = options.families.verify_timeout_s](const std::string& directory) {
+    return verify_in_child(directory, timeout);
+  });
+  runtime.load_configured_families();
+
+  std::mutex reloading;
+  const auto reload = [&]() -> Result<void> {
+    const std::lock_guard lock(reloading);
+    const auto wanted = read_options(line);
+    if (!wanted) {
+      spdlog::error("reload refused, the old configuration stays: {}", wanted.error().message);
+      return wanted.error();
+    }
+    for (const std::string& key : runtime.reconfigure(*wanted)) spdlog::warn("{} takes effect at the next start", key);
+    if (line.log_level.empty()) (void)control::set_log_level(wanted->log.level);
+    spdlog::info("configuration reloaded");
+    return {};
+  };
+  bus::Service service(runtime, {line.bus, DOFA_VERSION, reload, [&] { signals.request_stop(); }});
+  host::notify("READY=1\nSTATUS=serving");
+  spdlog::info("dofad {} serves on the {} bus", DOFA_VERSION, line.bus);
+
+  while (true) {
+    const auto signal = signals.wait(static_cast<int>(options.control.tick_ms));
+    if (signal == host::Signal::kStop) break;
+    if (signal == host::Signal::kReload) (void)reload();
+    service.collect();
+    if (runtime.healthy(control::now_us())) host::notify("WATCHDOG=1");
+  }
+  host::notify("STOPPING=1");
+  service.announce_stopping();
+  runtime.shut_down();
+  service.collect();
+  spdlog::info("dofad stops");
+  return signals.stop_was_requested() ? kFailed : 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  const auto line = parse_command_line(argc, argv);
+  if (!line) {
+    std::cerr << "dofad: " << line.error().message << "; see dofad --help\n";
+    return kUsage;
+  }
+  if (line->action == Action::kHelp) return std::puts(usage().c_str()) < 0;
+  if (line->action == Action::kVersion) return std::puts(DOFA_VERSION) < 0;
+  if (line->action == Action::kVerifyFamily) return verify_family(line->argument);
+  if (line->action == Action::kParseTegrastats) return parse_tegrastats(line->argument);
+  const auto options = read_options(*line);
+  if (!options) {
+    std::cerr << "dofad: " << options.error().message << "\n";
+    return kUsage;
+  }
+  if (line->action == Action::kCheckConfig) return 0;
+  control::set_up_log();
+  if (auto set = control::set_log_level(line->log_level.empty() ? options->log.level : line->log_level); !set) {
+    std::cerr << "dofad: " << set.error().message << "\n";
+    return kUsage;
+  }
+  return serve(*line, *options);
+} catch (const std::exception& fault) {
+  spdlog::critical("dofad cannot go on: {}", fault.what());
+  return kFailed;
+}
