@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/ctl/table.hpp"
+
+#include <algorithm>
+#include <cwchar>
+
+namespace dofa::ctl {
+
+namespace {
+
+constexpr std::size_t kGap = 2;        // blanks between columns
+constexpr std::size_t kNarrowest = 8;  // a shrinking column keeps this much
+
+struct Character {
+  std::size_t bytes = 1;
+  int columns = -1;  ///< negative: not to be printed
+};
+
+Character first_of(std::string_view text) {
+  std::mbstate_t state{};
+  wchar_t wide = 0;
+  const std::size_t length = std::mbrtowc(&wide, text.data(), text.size(), &state);
+  if (length == 0 || length > text.size()) return {};
+  return {.bytes = length, .columns = ::wcwidth(wide)};
+}
+
+template <class Visit>
+void for_each_character(std::string_view text, Visit visit) {
+  while (!text.empty()) {
+    const Character character = first_of(text);
+    visit(text.substr(0, character.bytes), character.columns);
+    text.remove_prefix(character.bytes);
+  }
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  std::string clean;
+  for_each_character(text, [&](std::string_view bytes, int columns) {
+    if (columns < 0) {
+      clean += '?';
+    } else {
+      clean += bytes;
+    }
+  });
+  return clean;
+}
+
+std::size_t width_of(std::string_view text) {
+  std::size_t width = 0;
+  for_each_character(text, [&](std::string_view, int columns) {
+    width += columns < 0 ? 1 : static_cast<std::size_t>(columns);
+  });
+  return width;
+}
+
+std::string cut(std::string_view text, std::size_t width) {
+  if (width_of(text) <= width) return std::string(text);
+  std::string kept;
+  std::size_t taken = 1;  // the ellipsis
+  bool full = false;
+  for_each_character(text, [&](std::string_view bytes, int columns) {
+    taken += columns < 0 ? 1 : static_cast<std::size_t>(columns);
+    full = full || taken > width;
+    if (!full) kept += bytes;
+  });
+  return width == 0 ? "" : kept + "…";
+}
+
+void Table::add(std::vector<std::string> cells) {
+  cells.resize(columns_.size());
+  for (auto& cell : cells) cell = printable(cell);
+  rows_.push_back(std::move(cells));
+}
+
+std::string Table::render(const Style& style) const {
+  std::vector<std::size_t> widths;
+  std::vector<std::string> header;
+  std::size_t total = kGap * (columns_.empty() ? 0 : columns_.size() - 1);
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    header.push_back(columns_[i].title);
+    std::size_t width = width_of(columns_[i].title);
+    for (const auto& row : rows_) width = std::max(width, width_of(row[i]));
+    widths.push_back(width);
+    total += width;
+  }
+  for (std::size_t i = 0; style.width > 0 && i < columns_.size() && total > style.width; ++i) {
+    if (!columns_[i].shrinks || widths[i] <= kNarrowest) continue;
+    const std::size_t less = std::min(total - style.width, widths[i] - kNarrowest);
+    widths[i] -= less;
+    total -= less;
+  }
+
+  const auto line = [&](const std::vector<std::string>& cells) {
+    std::string text;
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      const std::string cell = cut(cells[i], widths[i]);
+      const std::string padding(widths[i] - width_of(cell), ' ');
+      if (i > 0) text.append(kGap, ' ');
+      text += columns_[i].align == Align::kRight ? padding + cell : cell + padding;
+    }
+    return text.substr(0, text.find_last_not_of(' ') + 1);
+  };
+  std::string text = style.color ? "\033[1m" + line(header) + "\033[0m\n" : line(header) + "\n";
+  for (const auto& row : rows_) text += line(row) + "\n";
+  return text;
+}
+
+}  // namespace dofa::ctl

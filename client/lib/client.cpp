@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "client/lib/connection.hpp"
+#include "client/lib/errors.hpp"
+#include "client/lib/session.hpp"
+#include "proto/names.hpp"
+
+namespace dofa::client {
+
+namespace {
+
+constexpr const char* kFamilyInterface = org::dofa::Dofa1::Family_proxy::INTERFACE_NAME;
+constexpr const char* kSessionInterface = org::dofa::Dofa1::Session_proxy::INTERFACE_NAME;
+
+std::string family_path(const std::map<std::string, Interfaces>& objects, const std::string& name) {
+  for (const auto& [path, interfaces] : objects) {
+    const auto found = interfaces.find(kFamilyInterface);
+    if (found != interfaces.end() && family_from(found->second).name == name) return path;
+  }
+  throw Error(ErrorCode::kNotFound, "no family '" + name + "' is loaded");
+}
+
+/// Numbers in the order of their values, anything else after them by its letters.
+bool comes_before(const SessionInfo& left, const SessionInfo& right) {
+  if (left.id.size() != right.id.size()) return left.id.size() < right.id.size();
+  return left.id < right.id;
+}
+
+}  // namespace
+
+Client::Client(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
+Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
+Client::~Client() = default;
+
+Client Client::connect(const ConnectOptions& options) {
+  return translated([&] { return Client(std::make_shared<Connection>(options)); });
+}
+
+Service Client::service() const {
+  return translated([&]() -> Service {
+    auto& root = connection_->root();
+    return {
+        .version = root.Version(), .state = root.State(), .processors = processors_from(root.Processors())};
+  });
+}
+
+std::vector<Family> Client::families() const {
+  return translated([&] {
+    std::vector<Family> families;
+    for (const auto& [path, interfaces] : connection_->objects()) {
+      const auto found = interfaces.find(kFamilyInterface);
+      if (found != interfaces.end()) families.push_back(family_from(found->second));
+    }
+    std::ranges::sort(families, {}, &Family::name);
+    return families;
+  });
+}
+
+Family Client::family(const std::string& name) const {
+  for (auto& family : families()) {
+    if (family.name == name) return std::move(family);
+  }
+  throw Error(ErrorCode::kNotFound, "no family '" + name + "' is loaded");
+}
+
+std::vector<SessionInfo> Client::sessions() const {
+  return translated([&] {
+    const auto objects = connection_->objects();
+    std::vector<SessionInfo> sessions;
+    for (const auto& [path, interfaces] : objects) {
+      const auto found = interfaces.find(kSessionInterface);
+      if (found == interfaces.end()) continue;
+      auto session = session_from(last_part(path), found->second);
+      // The session names its family by path; the family itself knows its name.
+      const auto family = objects.find(session.family);
+      const auto properties =
+          family == objects.end() ? Interfaces::const_iterator{} : family->second.find(kFamilyInterface);
+      session.family = family != objects.end() && properties != family->second.end()
+                           ? family_from(properties->second).name
+                           : last_part(session.family);
+      sessions.push_back(std::move(session));
+    }
+    std::ranges::sort(sessions, comes_before);
+    return sessions;
+  });
+}
+
+Session Client::open_session(const std::string& application, const std::string& family,
+                             const Contract& contract, SessionHandlers handlers) {
+  return translated([&] {
+    const auto path = connection_->root().OpenSession(application, family, to_dictionary(contract));
+    return Session(std::make_unique<Session::Impl>(connection_, path, Session::Impl::Ownership::kOurs,
+                                                   std::move(handlers)));
+  });
+}
+
+Session Client::session(const std::string& id) const {
+  return translated([&] {
+    const std::string path = std::string(proto::kSessionPathPrefix) + id;
+    // Asked for by its list, not by its path: an id with odd characters is just not there.
+    if (!connection_->objects().contains(path))
+      throw Error(ErrorCode::kNotFound, "there is no session '" + id + "'");
+    return Session(std::make_unique<Session::Impl>(connection_, path, Session::Impl::Ownership::kTheirs,
+                                                   SessionHandlers{}));
+  });
+}
+
+std::string Client::load_family(const std::string& directory) {
+  return translated([&] {
+    const auto path = connection_->root().LoadFamily(directory);
+    return FamilyProxy(connection_->bus(), path).Name();
+  });
+}
+
+void Client::unload_family(const std::string& name, bool force) {
+  translated([&] {
+    Dictionary options;
+    if (force) options.emplace("force", sdbus::Variant{true});
+    connection_->root().UnloadFamily(sdbus::ObjectPath{family_path(connection_->objects(), name)}, options);
+  });
+}
+
+void Client::reload() {
+  translated([&] { connection_->root().Reload(); });
+}
+
+}  // namespace dofa::client

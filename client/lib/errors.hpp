@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Turns what the bus throws into dofa::client::Error. Stateless.
+#pragma once
+
+#include <dofa/client_types.hpp>
+
+#include <string>
+#include <utility>
+
+#include "proto/compat.hpp"
+
+namespace dofa::client {
+
+/// `name` is a D-Bus error name: one of the service's, of the bus's or of sd-bus's own.
+Error error_from(const std::string& name, const std::string& message);
+inline Error error_from(const sdbus::Error& error) {
+  return error_from(error.getName(), error.getMessage());
+}
+
+/// Runs `call` and lets nothing but dofa::client::Error out.
+template <class Call>
+auto translated(Call&& call) -> decltype(call()) {
+  try {
+    return std::forward<Call>(call)();
+  } catch (const sdbus::Error& error) {
+    throw error_from(error);
+  }
+}
+
+}  // namespace dofa::client

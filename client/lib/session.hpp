@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The inside of Session: the proxy of its object, its handlers and the frames on their way. Thread-safe as
+// Session.
+#pragma once
+
+#include <dofa/client.hpp>
+
+#include <memory>
+#include <string>
+
+#include "client/lib/connection.hpp"
+#include "dbus/session_proxy.hpp"
+
+namespace dofa::client {
+
+/// Receives what becomes of one frame. Called once, on the bus's thread or, where the session goes first, on
+/// the thread that destroys it: it must be short and must not make calls.
+using Receiver = std::function<void(Outcome&&)>;
+
+class SessionProxy final : public sdbus::ProxyInterfaces<org::dofa::Dofa1::Session_proxy> {
+ public:
+  struct Signals {
+    std::function<void(const SubnetChange&)> subnet_changed;
+    std::function<void(const std::string& reason, const client::Contract& nearest)> contract_unmet;
+    std::function<void(const std::string& reason)> closed;
+  };
+  /// `signals` run on the bus's thread. They are subscribed to only where `listen` says so.
+  SessionProxy(sdbus::IConnection& connection, const std::string& path, Signals signals, bool listen);
+  ~SessionProxy();
+
+  /// Asks for the session's end without waiting for it.
+  void close_soon();
+  /// All properties of the session.
+  Dictionary properties();
+
+  /// Sends one frame; throws sdbus::Error (and never calls `receiver`) where that fails.
+  void send(const Frame& frame, const InferOptions& options, std::chrono::microseconds timeout,
+            Receiver receiver);
+
+ private:
+  void onSubnetChanged(const std::string& from, const std::string& to, const std::string& processor,
+                       const std::string& reason) override;
+  void onContractUnmet(const std::string& reason,
+                       const std::map<std::string, sdbus::Variant>& nearest) override;
+  void onClosed(const std::string& reason) override;
+
+  Signals signals_;
+};
+
+struct Session::Impl {
+  enum class Ownership { kOurs, kTheirs };
+
+  Impl(std::shared_ptr<Connection> its_connection, const std::string& path, Ownership ownership,
+       SessionHandlers handlers);
+  ~Impl();
+
+  std::shared_ptr<Connection> connection;
+  std::string id;
+  Ownership owner;
+  std::shared_ptr<Gate> gate = std::make_shared<Gate>();
+  std::unique_ptr<SessionProxy> proxy;
+};
+
+}  // namespace dofa::client
