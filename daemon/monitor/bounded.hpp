@@ -6,11 +6,16 @@
 
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace dofa::monitor {
+
+inline constexpr std::size_t kMaxCores = 256;  ///< cores beyond it count in totals, not one by one
+using CoreSet = std::bitset<kMaxCores>;
 
 /// At most Capacity elements, in order of arrival.
 template <class T, std::size_t Capacity>
@@ -53,7 +58,8 @@ class Name {
     size_ = static_cast<std::uint8_t>(std::min(text.size(), text_.size()));
     std::copy_n(text.data(), size_, text_.data());
   }
-  Name(const char* text) : Name(std::string_view(text)) {}  // NOLINT(google-explicit-constructor)
+  Name(const char* text) : Name(std::string_view(text)) {}         // NOLINT(google-explicit-constructor)
+  Name(const std::string& text) : Name(std::string_view(text)) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] std::string_view view() const { return {text_.data(), size_}; }
   [[nodiscard]] bool empty() const { return size_ == 0; }

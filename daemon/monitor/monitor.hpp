@@ -52,6 +52,7 @@ class Monitor {
  private:
   void run();
 
+  std::int64_t period_us_;
   std::unique_ptr<Sampler> sampler_;
   Seqlock<Snapshot> published_;
   std::thread thread_;

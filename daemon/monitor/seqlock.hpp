@@ -18,6 +18,8 @@ class Seqlock {
   static_assert(std::is_trivially_copyable_v<T>);
 
  public:
+  explicit Seqlock(const T& value) { store(value); }
+
   /// One thread at a time.
   void store(const T& value) {
     std::array<std::uint64_t, kWords> words{};
@@ -29,7 +31,7 @@ class Seqlock {
     sequence_.store(before + 2, std::memory_order_release);
   }
 
-  /// Any thread. Before the first store: T's bytes all zero.
+  /// Any thread.
   [[nodiscard]] T load() const {
     std::array<std::uint64_t, kWords> words{};
     while (true) {

@@ -6,21 +6,19 @@
 #pragma once
 
 #include <array>
-#include <bitset>
 #include <cstdint>
 #include <optional>
 
 #include "daemon/monitor/bounded.hpp"
+#include "daemon/monitor/proc_parse.hpp"
 #include "daemon/monitor/reading.hpp"
 #include "daemon/monitor/tegrastats.hpp"
 
 namespace dofa::monitor {
 
-inline constexpr std::size_t kMaxCores = 256;  ///< cores beyond it count in totals, not one by one
 inline constexpr std::size_t kMaxZones = 32;
 inline constexpr std::size_t kMaxRails = 32;
 inline constexpr std::size_t kMaxGpus = 4;
-using CoreSet = std::bitset<kMaxCores>;
 
 /// CPU time spent over the last two sampling periods. /proc/stat counts 10 ms ticks, so one period of 50 ms
 /// would be off by a fifth; two still show a new hog within 150 ms.
@@ -49,13 +47,6 @@ struct Pressure {
   std::int64_t some_us = 0;  ///< of the window, from the exact `total=` counter
   std::int64_t full_us = 0;
   double some_avg10 = 0;  ///< the kernel's own 10 s average, percent
-};
-
-struct Memory {
-  std::int64_t total_kb = 0;
-  std::int64_t available_kb = 0;
-  std::int64_t swap_total_kb = 0;
-  std::int64_t swap_free_kb = 0;
 };
 
 /// Our own control group.
@@ -158,8 +149,8 @@ void refresh_validity(Snapshot& snapshot, std::int64_t now_us);
 [[nodiscard]] std::optional<double> cpu_temperature_c(const Snapshot& snapshot);
 /// Mean current frequency of the online cores whose frequency is known.
 [[nodiscard]] std::optional<double> cpu_frequency_mhz(const Snapshot& snapshot);
-/// What the whole board draws: an input rail, else RAPL packages, else the battery's outflow. A sum of parts
-/// is never passed off as the whole.
+/// What the machine draws: an input rail, else the battery that feeds it, else psys or the sum of RAPL
+/// packages (which is never passed off as the whole.
 [[nodiscard]] std::optional<double> board_power_mw(const Snapshot& snapshot);
 /// Cores this process may really use: affinity within the online set, capped by the cgroup's quota.
 [[nodiscard]] std::optional<double> usable_cores(const Snapshot& snapshot);
