@@ -19,8 +19,9 @@ kernels::Activation kernel_activation(Activation activation) {
 
 Affine fold(const BatchNorm& norm, const Moments& moments) {
   const std::size_t channels = moments.mean.size();
-  return kernels::fold_batch_norm(std::span(norm.weight).first(channels), std::span(norm.bias).first(channels),
-                                  moments.mean, moments.variance, kBatchNormEpsilon);
+  return kernels::fold_batch_norm(std::span(norm.weight).first(channels),
+                                  std::span(norm.bias).first(channels), moments.mean, moments.variance,
+                                  kBatchNormEpsilon);
 }
 
 std::vector<float> prefix(const std::vector<float>& values, std::uint32_t count) {
@@ -28,7 +29,8 @@ std::vector<float> prefix(const std::vector<float>& values, std::uint32_t count)
 }
 
 /// The first `out` rows and `in` columns of a row-major matrix.
-std::vector<float> corner(const std::vector<float>& matrix, std::size_t columns, std::uint32_t out, std::uint32_t in) {
+std::vector<float> corner(const std::vector<float>& matrix, std::size_t columns, std::uint32_t out,
+                          std::uint32_t in) {
   std::vector<float> values;
   values.reserve(static_cast<std::size_t>(out) * in);
   for (std::uint32_t row = 0; row < out; ++row) {
@@ -40,23 +42,28 @@ std::vector<float> corner(const std::vector<float>& matrix, std::size_t columns,
 }  // namespace
 
 /// Packs as much of a block as its most demanding user needs; nothing where no level uses it.
-void ElasticModel::pack_block(const SupernetBlock& source, const std::vector<const SubnetBlock*>& users, PackedBlock& packed) {
+void ElasticModel::pack_block(const SupernetBlock& source, const std::vector<const SubnetBlock*>& users,
+                              PackedBlock& packed) {
   std::uint32_t mid = 0, squeezed = 0;
   for (const SubnetBlock* user : users) {
     mid = std::max(mid, user->mid_channels);
     squeezed = std::max(squeezed, user->squeeze_channels);
   }
   if (mid == 0) return;
-  const auto add = [&](const std::vector<float>& matrix, std::size_t columns, std::uint32_t out, std::uint32_t in) {
+  const auto add = [&](const std::vector<float>& matrix, std::size_t columns, std::uint32_t out,
+                       std::uint32_t in) {
     return weights_.add_matrix(corner(matrix, columns, out, in), static_cast<int>(out), static_cast<int>(in));
   };
   // In the order a run reads them.
-  if (!source.expand_weight.empty()) packed.expand = add(source.expand_weight, source.in_channels, mid, source.in_channels);
+  if (!source.expand_weight.empty())
+    packed.expand = add(source.expand_weight, source.in_channels, mid, source.in_channels);
   for (const std::uint32_t kernel : {3U, 5U, 7U}) {
-    if (std::ranges::none_of(users, [&](const SubnetBlock* user) { return user->kernel == kernel; })) continue;
+    if (std::ranges::none_of(users, [&](const SubnetBlock* user) { return user->kernel == kernel; }))
+      continue;
     const std::span<const float> all = source.depthwise_weight(kernel);
     packed.depthwise[(kernel - 3) / 2] =
-        weights_.add_depthwise(all.first(static_cast<std::size_t>(mid) * kernel * kernel), static_cast<int>(mid), static_cast<int>(kernel));
+        weights_.add_depthwise(all.first(static_cast<std::size_t>(mid) * kernel * kernel),
+                               static_cast<int>(mid), static_cast<int>(kernel));
   }
   const SqueezeExcite& se = source.squeeze_excite;
   if (squeezed != 0) {
@@ -88,7 +95,8 @@ void ElasticModel::pack(const OfaModel& model, Precision head) {
 
 std::vector<kernels::Layer> ElasticModel::layers(const Supernet& net, const Subnet& subnet) const {
   std::vector<kernels::Layer> layers;
-  layers.emplace_back(kernels::ConvLayer{stem_, static_cast<int>(net.stem_channels), static_cast<int>(net.stem_stride), 1, 1,
+  layers.emplace_back(kernels::ConvLayer{stem_, static_cast<int>(net.stem_channels),
+                                         static_cast<int>(net.stem_stride), 1, 1,
                                          fold(net.stem_norm, subnet.stem), kernels::Activation::kHardSwish});
   for (const SubnetBlock& block : subnet.blocks) {
     const SupernetBlock& source = net.blocks[block.source];
@@ -98,26 +106,29 @@ std::vector<kernels::Layer> ElasticModel::layers(const Supernet& net, const Subn
     const auto mid = static_cast<int>(block.mid_channels);
     const auto pad = static_cast<int>(block.kernel / 2);
     if (!source.expand_weight.empty())
-      layers.emplace_back(kernels::PointwiseLayer{packed.expand, mid, fold(source.expand_norm, block.expand), activation, -1});
-    layers.emplace_back(kernels::DepthwiseLayer{packed.depthwise[(block.kernel - 3) / 2], static_cast<int>(source.stride), pad, pad,
+      layers.emplace_back(kernels::PointwiseLayer{packed.expand, mid, fold(source.expand_norm, block.expand),
+                                                  activation, -1});
+    layers.emplace_back(kernels::DepthwiseLayer{packed.depthwise[(block.kernel - 3) / 2],
+                                                static_cast<int>(source.stride), pad, pad,
                                                 fold(source.depthwise_norm, block.depthwise), activation});
     if (block.squeeze_channels != 0) {
       const SqueezeExcite& se = source.squeeze_excite;
-      layers.emplace_back(kernels::SqueezeExciteLayer{packed.reduce, packed.excite, static_cast<int>(block.squeeze_channels),
-                                                      prefix(se.reduce_bias, block.squeeze_channels),
-                                                      prefix(se.expand_bias, block.mid_channels)});
+      layers.emplace_back(kernels::SqueezeExciteLayer{
+          packed.reduce, packed.excite, static_cast<int>(block.squeeze_channels),
+          prefix(se.reduce_bias, block.squeeze_channels), prefix(se.expand_bias, block.mid_channels)});
     }
-    layers.emplace_back(kernels::PointwiseLayer{packed.project, static_cast<int>(source.out_channels),
-                                                fold(source.project_norm, block.project), kernels::Activation::kNone,
-                                                source.has_shortcut ? input : -1});
+    layers.emplace_back(kernels::PointwiseLayer{
+        packed.project, static_cast<int>(source.out_channels), fold(source.project_norm, block.project),
+        kernels::Activation::kNone, source.has_shortcut ? input : -1});
   }
   layers.emplace_back(kernels::PointwiseLayer{final_expand_, static_cast<int>(net.final_channels),
-                                              fold(net.final_norm, subnet.final_expand), kernels::Activation::kHardSwish, -1});
+                                              fold(net.final_norm, subnet.final_expand),
+                                              kernels::Activation::kHardSwish, -1});
   layers.emplace_back(kernels::GlobalPoolLayer{});
-  layers.emplace_back(
-      kernels::LinearLayer{feature_mix_, static_cast<int>(net.feature_channels), {}, kernels::Activation::kHardSwish});
-  layers.emplace_back(
-      kernels::LinearLayer{classifier_, static_cast<int>(net.classes), {{}, net.classifier_bias}, kernels::Activation::kNone});
+  layers.emplace_back(kernels::LinearLayer{
+      feature_mix_, static_cast<int>(net.feature_channels), {}, kernels::Activation::kHardSwish});
+  layers.emplace_back(kernels::LinearLayer{
+      classifier_, static_cast<int>(net.classes), {{}, net.classifier_bias}, kernels::Activation::kNone});
   return layers;
 }
 
@@ -127,7 +138,8 @@ Result<ElasticModel> ElasticModel::make(const OfaModel& model, Precision head) {
   for (std::size_t i = 0; i < model.levels.size(); ++i) {
     const OfaLevel& level = model.levels[i];
     const auto side = static_cast<int>(level.resolution);
-    Result<kernels::Plan> plan = kernels::Plan::build(elastic.layers(model.supernet, level.subnet), {3, side, side});
+    Result<kernels::Plan> plan =
+        kernels::Plan::build(elastic.layers(model.supernet, level.subnet), {3, side, side});
     if (!plan) return Error{plan.error().code, "level " + std::to_string(i) + ", " + plan.error().message};
     elastic.arena_.merge(plan->arena());
     elastic.plans_.push_back(std::move(*plan));
@@ -144,13 +156,16 @@ std::size_t ElasticModel::bytes() const {
 namespace {
 class ElasticExecutor final : public OfaExecutor {
  public:
-  explicit ElasticExecutor(std::shared_ptr<const ElasticModel> model) : model_(std::move(model)), arena_(model_->arena()) {
+  explicit ElasticExecutor(std::shared_ptr<const ElasticModel> model)
+      : model_(std::move(model)), arena_(model_->arena()) {
     std::size_t largest = 0;
     for (const kernels::Plan& plan : model_->plans()) largest = std::max(largest, floats(plan));
     image_ = kernels::FloatBuffer(largest);
   }
 
-  std::span<float> input(std::uint32_t level) override { return image_.span().first(floats(model_->plans()[level])); }
+  std::span<float> input(std::uint32_t level) override {
+    return image_.span().first(floats(model_->plans()[level]));
+  }
 
   Result<std::span<const float>> run(std::uint32_t level) override {
     const kernels::FlushDenormals flush;
@@ -169,7 +184,8 @@ class ElasticExecutor final : public OfaExecutor {
 
 class ElasticBackend final : public OfaBackend {
  public:
-  explicit ElasticBackend(ElasticModel model) : model_(std::make_shared<const ElasticModel>(std::move(model))) {}
+  explicit ElasticBackend(ElasticModel model)
+      : model_(std::make_shared<const ElasticModel>(std::move(model))) {}
 
   std::uint64_t resident_bytes() const override { return model_->bytes(); }
   Result<std::unique_ptr<OfaExecutor>> make_executor() const override {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Joins the supernet to the CPU kernels: packs its weights once, cut to what a family's levels use, and turns each level into a
-// plan over them. The backend made of it is immutable and shared between lanes. Std only.
+// Joins the supernet to the CPU kernels: packs its weights once, cut to what a family's levels use, and turns
+// each level into a plan over them. The backend made of it is immutable and shared between lanes. Std only.
 #pragma once
 
 #include <array>
@@ -17,9 +17,10 @@ namespace dofa::engine {
 /// A model's weights packed for the kernels, and its levels as plans. Keeps nothing of the model.
 class ElasticModel {
  public:
-  /// `head`: how the layers behind the global pool are stored. Half precision costs about 3e-4 of the logits' range.
-  /// kNotSupported names the level and layer that the kernels can't run.
-  static Result<ElasticModel> make(const OfaModel& model, kernels::Precision head = kernels::Precision::kFloat);
+  /// `head`: how the layers behind the global pool are stored. Half precision costs about 3e-4 of the logits'
+  /// range. kNotSupported names the level and layer that the kernels can't run.
+  static Result<ElasticModel> make(const OfaModel& model,
+                                   kernels::Precision head = kernels::Precision::kFloat);
 
   [[nodiscard]] const std::vector<kernels::Plan>& plans() const { return plans_; }
   /// Of an arena that serves every level.
@@ -38,7 +39,8 @@ class ElasticModel {
   };
 
   void pack(const OfaModel& model, kernels::Precision head);
-  void pack_block(const SupernetBlock& source, const std::vector<const SubnetBlock*>& users, PackedBlock& packed);
+  void pack_block(const SupernetBlock& source, const std::vector<const SubnetBlock*>& users,
+                  PackedBlock& packed);
   std::vector<kernels::Layer> layers(const Supernet& supernet, const Subnet& subnet) const;
 
   kernels::WeightStore weights_;

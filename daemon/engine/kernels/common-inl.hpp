@@ -37,6 +37,15 @@ HWY_INLINE Vec zero() {
   return hn::Zero(F32());
 }
 
+/// Keeps a value that several multiply-adds use in a register: GCC would rather load it anew as an operand of
+/// each of them, and the load ports are as scarce as the multipliers.
+HWY_INLINE Vec in_register(Vec v) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_EMU128 && HWY_TARGET != HWY_SCALAR
+  asm("" : "+v"(v.raw));
+#endif
+  return v;
+}
+
 /// clamp(sum * scale + bias); with HardSwish the clamped value (of v / 6 + 1/2) times v.
 template <bool kHardSwish>
 struct Finish {

@@ -13,38 +13,51 @@
 HWY_BEFORE_NAMESPACE();
 namespace dofa::engine::kernels::HWY_NAMESPACE {
 
+inline constexpr int kConvBlocks = kVecs == 1 ? 2 : 1;  ///< blocks of output channels in a tile
 inline constexpr int kConvTile =
-    HWY_MAX(1, HWY_MIN(8, kSums / kVecs));  ///< output pixels in a tile of the first layer
+    HWY_MAX(1, HWY_MIN(14, kSums / (kConvBlocks * kVecs)));  ///< output pixels in a tile
 
-template <int kTile>
+/// kStride 0: whatever the arguments say.
+template <int kStride, int kBlocks, int kTile>
 HWY_NOINLINE void conv_tile(const ConvArgs& a, int block, int column) {
-  Vec sum[kTile][kVecs];
-#pragma GCC unroll 8
+  constexpr int kVectors = kBlocks * kVecs;
+  const int stride = kStride > 0 ? kStride : a.stride;
+  Vec sum[kTile][kVectors];
+#pragma GCC unroll 16
   for (int t = 0; t < kTile; ++t) {
 #pragma GCC unroll 8
-    for (int v = 0; v < kVecs; ++v) sum[t][v] = zero();
+    for (int v = 0; v < kVectors; ++v) sum[t][v] = zero();
   }
   const int lines = a.in_channels * a.kernel;
-  const float* w = a.weights + static_cast<std::size_t>(block) * lines * a.kernel * kBlock;
+  const std::size_t weight_block = static_cast<std::size_t>(lines) * a.kernel * kBlock;
+  const float* w = a.weights + static_cast<std::size_t>(block) * weight_block;
   for (int line = 0; line < lines; ++line, w += a.kernel * kBlock) {
     if (a.rows[line] == nullptr) continue;
-    const float* x = a.rows[line] + column * a.stride;
+    const float* x = a.rows[line] + column * stride;
     for (int k = 0; k < a.kernel; ++k) {
+      Vec tap[kVectors];
 #pragma GCC unroll 8
-      for (int v = 0; v < kVecs; ++v) {
-        const Vec tap = load(w + k * kBlock + v * kLanes);
+      for (int v = 0; v < kVectors; ++v)
+        tap[v] =
+            load(w + static_cast<std::size_t>(v / kVecs) * weight_block + k * kBlock + (v % kVecs) * kLanes);
+#pragma GCC unroll 16
+      for (int t = 0; t < kTile; ++t) {
+        const Vec value = set(x[t * stride + k]);
 #pragma GCC unroll 8
-        for (int t = 0; t < kTile; ++t) sum[t][v] = hn::MulAdd(set(x[t * a.stride + k]), tap, sum[t][v]);
+        for (int v = 0; v < kVectors; ++v) sum[t][v] = hn::MulAdd(value, tap[v], sum[t][v]);
       }
     }
   }
-  float* out = a.out + block * a.out_block + static_cast<std::size_t>(column) * kBlock;
   const auto write = [&](auto finish) HWY_ATTR {
-    for (int v = 0; v < kVecs; ++v) {
-      const Vec scale = load(a.epilogue.scale + block * kBlock + v * kLanes);
-      const Vec bias = load(a.epilogue.bias + block * kBlock + v * kLanes);
 #pragma GCC unroll 8
-      for (int t = 0; t < kTile; ++t) store(finish(sum[t][v], scale, bias), out + t * kBlock + v * kLanes);
+    for (int v = 0; v < kVectors; ++v) {
+      const std::size_t ob = static_cast<std::size_t>(block + v / kVecs);
+      const std::size_t lane = static_cast<std::size_t>(v % kVecs) * kLanes;
+      const Vec scale = load(a.epilogue.scale + ob * kBlock + lane);
+      const Vec bias = load(a.epilogue.bias + ob * kBlock + lane);
+      float* out = a.out + ob * a.out_block + static_cast<std::size_t>(column) * kBlock + lane;
+#pragma GCC unroll 16
+      for (int t = 0; t < kTile; ++t) store(finish(sum[t][v], scale, bias), out + t * kBlock);
     }
   };
   if (a.epilogue.hard_swish)
@@ -53,22 +66,30 @@ HWY_NOINLINE void conv_tile(const ConvArgs& a, int block, int column) {
     write(Finish<false>(a.epilogue));
 }
 
-template <int kTile = kConvTile>
-HWY_INLINE void conv_tiles(const ConvArgs& a, int block, int column, int count) {
+template <int kStride, int kBlocks, int kTile = kConvTile>
+HWY_INLINE void conv_width(const ConvArgs& a, int block, int column, int width) {
   if constexpr (kTile > 1) {
-    if (count < kTile) return conv_tiles<kTile - 1>(a, block, column, count);
+    if (width < kTile) return conv_width<kStride, kBlocks, kTile - 1>(a, block, column, width);
   }
-  conv_tile<kTile>(a, block, column);
+  conv_tile<kStride, kBlocks, kTile>(a, block, column);
 }
 
-void conv(const ConvArgs& a) {
+template <int kStride>
+void conv_row(const ConvArgs& a) {
   const int tiles = (a.width + kConvTile - 1) / kConvTile;
   int column = 0;
   for (int t = 0; t < tiles; ++t) {
-    const int count = (a.width - column + tiles - t - 1) / (tiles - t);
-    for (int block = 0; block < a.out_blocks; ++block) conv_tiles(a, block, column, count);
-    column += count;
+    const int width = (a.width - column + tiles - t - 1) / (tiles - t);
+    int block = 0;
+    for (; block + kConvBlocks <= a.out_blocks; block += kConvBlocks)
+      conv_width<kStride, kConvBlocks>(a, block, column, width);
+    for (; block < a.out_blocks; ++block) conv_width<kStride, 1>(a, block, column, width);
+    column += width;
   }
+}
+
+void conv(const ConvArgs& a) {
+  return a.stride == 2 ? conv_row<2>(a) : conv_row<0>(a);
 }
 
 HWY_INLINE Vec load_weights(const float* p) {

@@ -8,6 +8,8 @@
 #define DOFA_KERNELS_POINTWISE_INL_HPP
 #endif
 
+#include <type_traits>
+
 #include "daemon/engine/kernels/common-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -16,36 +18,64 @@ namespace dofa::engine::kernels::HWY_NAMESPACE {
 inline constexpr int kTileBlocks = kVecs == 1 ? 2 : 1;  ///< blocks of output channels in a tile
 inline constexpr int kTilePixels = HWY_MAX(1, kSums / (kTileBlocks * kVecs));  ///< pixels in a tile
 
-/// Where a tile's pixels go: offsets from the output's (or residual's) first pixel.
+/// Where a tile's pixels lie in a plane whose rows may be padded, walked along tile by tile.
+class PlaneCursor {
+ public:
+  HWY_INLINE PlaneCursor(int first, int width, std::size_t row_floats)
+      : width_(width),
+        gap_(row_floats - static_cast<std::size_t>(width) * kBlock),
+        column_(first % width),
+        offset_(static_cast<std::size_t>(first / width) * row_floats +
+                static_cast<std::size_t>(column_) * kBlock) {}
+
+  /// Whether the next `count` pixels follow each other without a gap.
+  [[nodiscard]] HWY_INLINE bool contiguous(int count) const { return gap_ == 0 || column_ + count <= width_; }
+  /// Offset of the next pixel; steps over it.
+  HWY_INLINE std::size_t next() {
+    const std::size_t at = offset_;
+    advance(1);
+    return at;
+  }
+  HWY_INLINE void advance(int pixels) {
+    offset_ += static_cast<std::size_t>(pixels) * kBlock;
+    for (column_ += pixels; column_ >= width_; column_ -= width_) offset_ += gap_;
+  }
+  [[nodiscard]] HWY_INLINE std::size_t offset() const { return offset_; }
+
+ private:
+  int width_;
+  std::size_t gap_;  ///< floats between the end of a row and the next
+  int column_;
+  std::size_t offset_;
+};
+
+/// Offsets of a tile's pixels: known distances, or (kScattered) looked up.
+template <bool kScattered, int kPixels>
 struct TileOffsets {
-  std::size_t at[kTilePixels];
-  HWY_INLINE TileOffsets(int first, int count, int width, std::size_t row) {
-    std::size_t line = static_cast<std::size_t>(first / width) * row;
-    int column = first % width;
-    for (int p = 0; p < count; ++p) {
-      at[p] = line + static_cast<std::size_t>(column) * kBlock;
-      if (++column == width) {
-        column = 0;
-        line += row;
-      }
+  std::size_t start;
+  std::size_t at[kScattered ? kPixels : 1];
+  explicit HWY_INLINE TileOffsets(PlaneCursor cursor) : start(cursor.offset()) {
+    if constexpr (kScattered) {
+      for (int p = 0; p < kPixels; ++p) at[p] = cursor.next();
     }
+  }
+  HWY_INLINE std::size_t operator[](int p) const {
+    return kScattered ? at[p] : start + static_cast<std::size_t>(p) * kBlock;
   }
 };
 
-template <bool kHardSwish, int kPixels, int kBlocks>
-HWY_INLINE void pointwise_finish(const PointwiseArgs& a, int first, int block,
-                                 Vec (&sum)[kPixels][kBlocks * kVecs]) {
+template <bool kHardSwish, bool kScattered, int kPixels, int kBlocks>
+HWY_INLINE void pointwise_store(const PointwiseArgs& a, const PlaneCursor& out, const PlaneCursor& residual,
+                                int block, Vec (&sum)[kPixels][kBlocks * kVecs]) {
   const Finish<kHardSwish> finish(a.epilogue);
-  const TileOffsets out(first, kPixels, a.width, a.out_row);
-  TileOffsets res = out;
-  if (a.residual != nullptr && a.residual_row != a.out_row)
-    res = TileOffsets(first, kPixels, a.width, a.residual_row);
+  const TileOffsets<kScattered, kPixels> to(out);
 #pragma GCC unroll 8
   for (int v = 0; v < kBlocks * kVecs; ++v) {
     const std::size_t ob = static_cast<std::size_t>(block + v / kVecs);
     const std::size_t lane = static_cast<std::size_t>(v % kVecs) * kLanes;
     const Vec scale = load(a.epilogue.scale + ob * kBlock + lane);
     const Vec bias = load(a.epilogue.bias + ob * kBlock + lane);
+    float* plane = a.out + ob * a.out_block + lane;
     if (a.pool != nullptr) {
       float* pool = a.pool + ob * kBlock + lane;
       Vec total = load(pool);
@@ -53,15 +83,14 @@ HWY_INLINE void pointwise_finish(const PointwiseArgs& a, int first, int block,
       for (int p = 0; p < kPixels; ++p) total = hn::Add(total, finish(sum[p][v], scale, bias));
       store(total, pool);
     } else if (a.residual != nullptr) {
-      float* to = a.out + ob * a.out_block + lane;
-      const float* from = a.residual + ob * a.residual_block + lane;
+      const TileOffsets<kScattered, kPixels> from(residual);
+      const float* added = a.residual + ob * a.residual_block + lane;
 #pragma GCC unroll 32
       for (int p = 0; p < kPixels; ++p)
-        store(hn::Add(finish(sum[p][v], scale, bias), load(from + res.at[p])), to + out.at[p]);
+        store(hn::Add(finish(sum[p][v], scale, bias), load(added + from[p])), plane + to[p]);
     } else {
-      float* to = a.out + ob * a.out_block + lane;
 #pragma GCC unroll 32
-      for (int p = 0; p < kPixels; ++p) store(finish(sum[p][v], scale, bias), to + out.at[p]);
+      for (int p = 0; p < kPixels; ++p) store(finish(sum[p][v], scale, bias), plane + to[p]);
     }
   }
 }
@@ -86,54 +115,73 @@ HWY_INLINE void accumulate(const float* HWY_RESTRICT x, const float* HWY_RESTRIC
   }
 }
 
+/// `tiles` tiles of kPixels pixels from `first` on.
 template <int kPixels, int kBlocks>
-HWY_NOINLINE void pointwise_tile(const PointwiseArgs& a, int first, int block) {
+HWY_NOINLINE void pointwise_tiles(const PointwiseArgs& a, int first, int tiles, int block) {
   constexpr int kVectors = kBlocks * kVecs;
   constexpr int kSteps = 4;  // divides every channel count (they are multiples of 8)
-  Vec sum[kPixels][kVectors];
-#pragma GCC unroll 32
-  for (int p = 0; p < kPixels; ++p) {
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) sum[p][v] = zero();
-  }
   const float* in = a.in + static_cast<std::size_t>(first) * kBlock;
-  const float* w = a.weights + static_cast<std::size_t>(block) * a.weight_block;
-  for (int left = a.in_channels; left > 0; left -= kBlock) {
-    const int channels = left < kBlock ? left : kBlock;
-    for (int i = 0; i < channels; i += kSteps) {
-      accumulate<kSteps>(in + i, w, a.weight_block, sum);
-      w += kSteps * kBlock;
+  const float* weights = a.weights + static_cast<std::size_t>(block) * a.weight_block;
+  PlaneCursor out(first, a.width, a.out_row);
+  PlaneCursor residual(first, a.width, a.residual_row);
+  for (int t = 0; t < tiles; ++t) {
+    Vec sum[kPixels][kVectors];
+#pragma GCC unroll 32
+    for (int p = 0; p < kPixels; ++p) {
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) sum[p][v] = zero();
     }
-    in += a.in_block;
+    const float* x = in;
+    const float* w = weights;
+    for (int left = a.in_channels; left > 0; left -= kBlock) {
+      const int channels = left < kBlock ? left : kBlock;
+      for (int i = 0; i < channels; i += kSteps) {
+        accumulate<kSteps>(x + i, w, a.weight_block, sum);
+        w += kSteps * kBlock;
+      }
+      x += a.in_block;
+    }
+    const bool contiguous = out.contiguous(kPixels) && residual.contiguous(kPixels);
+    if (a.epilogue.hard_swish) {
+      if (contiguous)
+        pointwise_store<true, false, kPixels, kBlocks>(a, out, residual, block, sum);
+      else
+        pointwise_store<true, true, kPixels, kBlocks>(a, out, residual, block, sum);
+    } else {
+      if (contiguous)
+        pointwise_store<false, false, kPixels, kBlocks>(a, out, residual, block, sum);
+      else
+        pointwise_store<false, true, kPixels, kBlocks>(a, out, residual, block, sum);
+    }
+    in += kPixels * kBlock;
+    out.advance(kPixels);
+    residual.advance(kPixels);
   }
-  if (a.epilogue.hard_swish)
-    pointwise_finish<true, kPixels, kBlocks>(a, first, block, sum);
-  else
-    pointwise_finish<false, kPixels, kBlocks>(a, first, block, sum);
 }
 
 template <int kBlocks, int kPixels = kTilePixels>
-HWY_INLINE void pointwise_tiles(const PointwiseArgs& a, int first, int count, int block) {
+HWY_INLINE void pointwise_pixels(const PointwiseArgs& a, int first, int tiles, int pixels, int block) {
   if constexpr (kPixels > 1) {
-    if (count < kPixels) return pointwise_tiles<kBlocks, kPixels - 1>(a, first, count, block);
+    if (pixels < kPixels) return pointwise_pixels<kBlocks, kPixels - 1>(a, first, tiles, pixels, block);
   }
-  pointwise_tile<kPixels, kBlocks>(a, first, block);
+  pointwise_tiles<kPixels, kBlocks>(a, first, tiles, block);
 }
 
 void pointwise(const PointwiseArgs& a) {
-  // Tiles of even size: 49 pixels are 13 + 12 + 12 + 12, not 14 + 14 + 14 + 7.
+  // Tiles of even size (49 pixels are 13 + 12 + 12 + 12, not 14 + 14 + 14 + 7): first `large` of one pixel
+  // more, then the rest.
   const int tiles = (a.pixels + kTilePixels - 1) / kTilePixels;
-  for (int block = 0; block < a.out_blocks; block += kTileBlocks) {
-    int first = 0;
-    for (int t = 0; t < tiles; ++t) {
-      const int count = (a.pixels - first + tiles - t - 1) / (tiles - t);
-      if (kTileBlocks == 2 && block + 1 == a.out_blocks)
-        pointwise_tiles<1>(a, first, count, block);
-      else
-        pointwise_tiles<kTileBlocks>(a, first, count, block);
-      first += count;
-    }
-  }
+  const int small_size = a.pixels / tiles;
+  const int large = a.pixels % tiles;
+  const auto run_blocks = [&](auto blocks, int block) HWY_ATTR {
+    constexpr int kBlocks = decltype(blocks)::value;
+    if (large > 0) pointwise_pixels<kBlocks>(a, 0, large, small_size + 1, block);
+    pointwise_pixels<kBlocks>(a, large * (small_size + 1), tiles - large, small_size, block);
+  };
+  int block = 0;
+  for (; block + kTileBlocks <= a.out_blocks; block += kTileBlocks)
+    run_blocks(std::integral_constant<int, kTileBlocks>(), block);
+  for (; block < a.out_blocks; ++block) run_blocks(std::integral_constant<int, 1>(), block);
 }
 
 }  // namespace dofa::engine::kernels::HWY_NAMESPACE

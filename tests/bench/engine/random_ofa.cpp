@@ -17,25 +17,36 @@ struct Architecture {
 };
 
 // The six levels that Lou et al. (CVPRW 2021) publish for width 1.2.
-constexpr Architecture kPaper[] = {
-    {"paper0", {{5, 7, 7, 7, 3, 5, 5, 7, 7, 7, 5, 3, 5, 3, 3, 7, 3, 3, 7, 7},
-                {6, 4, 4, 6, 4, 3, 6, 4, 6, 4, 4, 6, 4, 6, 4, 6, 4, 3, 3, 4},
-                {3, 2, 3, 2, 2}}, 176},
-    {"paper1", {{7, 3, 5, 7, 7, 3, 5, 7, 5, 7, 5, 3, 5, 3, 3, 5, 3, 3, 3, 7},
-                {6, 4, 4, 4, 4, 6, 6, 6, 3, 3, 4, 6, 4, 6, 6, 3, 4, 3, 3, 3},
-                {3, 2, 3, 3, 2}}, 176},
-    {"paper2", {{5, 5, 7, 3, 7, 7, 7, 3, 7, 7, 7, 5, 7, 7, 7, 3, 7, 7, 7, 7},
-                {3, 4, 3, 4, 4, 4, 4, 3, 4, 4, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4},
-                {3, 3, 3, 3, 3}}, 192},
-    {"paper3", {{7, 3, 5, 3, 5, 7, 3, 3, 5, 5, 5, 7, 7, 7, 5, 5, 3, 3, 3, 7},
-                {6, 6, 3, 3, 4, 4, 3, 3, 6, 4, 4, 4, 6, 4, 4, 6, 4, 6, 3, 3},
-                {2, 3, 3, 3, 4}}, 208},
-    {"paper4", {{5, 3, 3, 7, 7, 3, 3, 3, 7, 5, 3, 5, 7, 5, 7, 3, 7, 7, 5, 7},
-                {6, 6, 4, 3, 4, 6, 6, 3, 4, 6, 3, 4, 6, 6, 6, 6, 4, 4, 4, 6},
-                {2, 4, 4, 4, 3}}, 224},
-    {"paper5", {{5, 5, 5, 5, 5, 7, 7, 3, 5, 7, 7, 7, 7, 7, 5, 5, 7, 5, 5, 5},
-                {6, 6, 6, 6, 6, 6, 4, 6, 6, 4, 6, 6, 6, 6, 6, 6, 6, 6, 6, 3},
-                {4, 4, 4, 4, 4}}, 224}};
+constexpr Architecture kPaper[] = {{"paper0",
+                                    {{5, 7, 7, 7, 3, 5, 5, 7, 7, 7, 5, 3, 5, 3, 3, 7, 3, 3, 7, 7},
+                                     {6, 4, 4, 6, 4, 3, 6, 4, 6, 4, 4, 6, 4, 6, 4, 6, 4, 3, 3, 4},
+                                     {3, 2, 3, 2, 2}},
+                                    176},
+                                   {"paper1",
+                                    {{7, 3, 5, 7, 7, 3, 5, 7, 5, 7, 5, 3, 5, 3, 3, 5, 3, 3, 3, 7},
+                                     {6, 4, 4, 4, 4, 6, 6, 6, 3, 3, 4, 6, 4, 6, 6, 3, 4, 3, 3, 3},
+                                     {3, 2, 3, 3, 2}},
+                                    176},
+                                   {"paper2",
+                                    {{5, 5, 7, 3, 7, 7, 7, 3, 7, 7, 7, 5, 7, 7, 7, 3, 7, 7, 7, 7},
+                                     {3, 4, 3, 4, 4, 4, 4, 3, 4, 4, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4},
+                                     {3, 3, 3, 3, 3}},
+                                    192},
+                                   {"paper3",
+                                    {{7, 3, 5, 3, 5, 7, 3, 3, 5, 5, 5, 7, 7, 7, 5, 5, 3, 3, 3, 7},
+                                     {6, 6, 3, 3, 4, 4, 3, 3, 6, 4, 4, 4, 6, 4, 4, 6, 4, 6, 3, 3},
+                                     {2, 3, 3, 3, 4}},
+                                    208},
+                                   {"paper4",
+                                    {{5, 3, 3, 7, 7, 3, 3, 3, 7, 5, 3, 5, 7, 5, 7, 3, 7, 7, 5, 7},
+                                     {6, 6, 4, 3, 4, 6, 6, 3, 4, 6, 3, 4, 6, 6, 6, 6, 4, 4, 4, 6},
+                                     {2, 4, 4, 4, 3}},
+                                    224},
+                                   {"paper5",
+                                    {{5, 5, 5, 5, 5, 7, 7, 3, 5, 7, 7, 7, 7, 7, 5, 5, 7, 5, 5, 5},
+                                     {6, 6, 6, 6, 6, 6, 4, 6, 6, 4, 6, 6, 6, 6, 6, 6, 6, 6, 6, 3},
+                                     {4, 4, 4, 4, 4}},
+                                    224}};
 
 config::OfaArchitecture uniform(std::uint8_t kernel, std::uint8_t ratio, std::uint8_t depth) {
   config::OfaArchitecture a;
@@ -51,7 +62,8 @@ class RandomTensors {
   void weights(const std::string& name, std::vector<std::int64_t> shape) {
     std::int64_t count = 1;
     for (const std::int64_t size : shape) count *= size;
-    std::normal_distribution<float> normal(0, std::sqrt(2.0f * static_cast<float>(shape[0]) / static_cast<float>(count)));
+    std::normal_distribution<float> normal(
+        0, std::sqrt(2.0f * static_cast<float>(shape[0]) / static_cast<float>(count)));
     fill(name, std::move(shape), count, normal);
   }
   void norm(const std::string& name, std::int64_t channels) {
@@ -67,7 +79,8 @@ class RandomTensors {
 
  private:
   template <class Distribution>
-  void fill(const std::string& name, std::vector<std::int64_t> shape, std::int64_t count, Distribution& distribution) {
+  void fill(const std::string& name, std::vector<std::int64_t> shape, std::int64_t count,
+            Distribution& distribution) {
     auto& tensor = tensors_[name];
     tensor.shape = std::move(shape);
     for (std::int64_t i = 0; i < count; ++i) tensor.values.push_back(distribution(random_));
@@ -112,7 +125,8 @@ std::vector<NamedNet> named_nets() {
 NamedNet random_net(double width, unsigned seed) {
   std::mt19937 random(seed);
   const auto pick = [&](std::initializer_list<int> choices) {
-    return static_cast<std::uint8_t>(choices.begin()[std::uniform_int_distribution<std::size_t>(0, choices.size() - 1)(random)]);
+    return static_cast<std::uint8_t>(
+        choices.begin()[std::uniform_int_distribution<std::size_t>(0, choices.size() - 1)(random)]);
   };
   NamedNet net{"random" + std::to_string(seed), width, {}, 0};
   for (auto& kernel : net.architecture.kernel_sizes) kernel = pick({3, 5, 7});
@@ -125,7 +139,9 @@ NamedNet random_net(double width, unsigned seed) {
 engine::Supernet random_supernet(double width) {
   constexpr int kStageWidths[] = {24, 40, 80, 112, 160};
   constexpr bool kSqueeze[] = {false, true, false, true, true};
-  const auto scaled = [&](int channels) { return static_cast<std::int64_t>(engine::make_divisible(channels * width)); };
+  const auto scaled = [&](int channels) {
+    return static_cast<std::int64_t>(engine::make_divisible(channels * width));
+  };
   RandomTensors t;
   std::int64_t in = scaled(16);
   t.weights("first_conv.conv.weight", {in, 3, 3, 3});
@@ -137,7 +153,8 @@ engine::Supernet random_supernet(double width) {
   for (std::size_t i = 0; i < engine::kStages * engine::kBlocksPerStage; ++i) {
     const std::size_t stage = i / engine::kBlocksPerStage;
     const std::string name = "blocks." + std::to_string(i + 1) + ".conv.";
-    const std::int64_t mid = engine::make_divisible(static_cast<double>(in) * 6), out = scaled(kStageWidths[stage]);
+    const std::int64_t mid = engine::make_divisible(static_cast<double>(in) * 6),
+                       out = scaled(kStageWidths[stage]);
     t.weights(name + "inverted_bottleneck.conv.weight", {mid, in, 1, 1});
     t.norm(name + "inverted_bottleneck.bn", mid);
     t.weights(name + "depth_conv.conv.weight", {mid, 1, 7, 7});
@@ -167,8 +184,10 @@ std::shared_ptr<const engine::OfaModel> random_model(const std::vector<NamedNet>
   auto model = std::make_shared<engine::OfaModel>();
   model->supernet = random_supernet(nets.front().width);
   for (const NamedNet& net : nets) {
-    engine::OfaLevel level{net.resolution, checked(engine::extract_subnet(model->supernet, net.architecture))};
-    const auto set = engine::set_statistics(model->supernet, level.subnet, random_statistics(model->supernet, level.subnet));
+    engine::OfaLevel level{net.resolution,
+                           checked(engine::extract_subnet(model->supernet, net.architecture))};
+    const auto set = engine::set_statistics(model->supernet, level.subnet,
+                                            random_statistics(model->supernet, level.subnet));
     if (!set) throw std::runtime_error(set.error().message);
     model->levels.push_back(std::move(level));
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Once-for-all networks to measure with: supernets of random weights under a checkpoint's names, the architectures that the design
-// names, and batch statistics for them. Time does not depend on the values; they are scaled so that signals keep their size.
+// Once-for-all networks to measure with: supernets of random weights under a checkpoint's names, the
+// architectures that the design names, and batch statistics for them. Time does not depend on the values;
+// they are scaled so that signals keep their size.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,8 @@ struct NamedNet {
   std::uint32_t resolution = 0;
 };
 
-/// The nets of `dofa-bench engine`: smallest, middle, largest and the paper's six levels, at width 1.0 and 1.2.
+/// The nets of `dofa-bench engine`: smallest, middle, largest and the paper's six levels, at width 1.0
+/// and 1.2.
 std::vector<NamedNet> named_nets();
 /// A random architecture of kernels 3, 5, 7, ratios 3, 4, 6 and depths 2-4, at 128-224 pixels.
 NamedNet random_net(double width, unsigned seed);
