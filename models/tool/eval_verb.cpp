@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+
+#include "daemon/engine/family.hpp"
+#include "daemon/engine/thread.hpp"
+#include "models/tool/family_folder.hpp"
+#include "models/tool/pictures.hpp"
+#include "models/tool/progress.hpp"
+#include "models/tool/verb_list.hpp"
+#include "proto/json_writer.hpp"
+
+namespace dofa::tool {
+namespace {
+
+constexpr std::array<Option, 7> kOptions{{
+    {"--data", "FOLDER", "labelled pictures: a sub-folder a class, or CIFAR-10 mosaics (needed)"},
+    {"--split", "NAME", "of a CIFAR-10 folder: train or test (test)"},
+    {"--images", "N", "pictures to use, spread over what is there (0 = all)"},
+    {"--subnet", "NAME", "evaluate only this one"},
+    {"--dataset", "NAME", "name to record; otherwise the folder's"},
+    {"--no-write", "", "leave family.yaml as it is"},
+    {"--json", "", "print subnets[].{name,top1,top5,images}"},
+}};
+
+struct Hits {
+  std::uint32_t top1 = 0;
+  std::uint32_t top5 = 0;
+};
+
+/// Classes ahead of `label`: those of higher logit, and of equal logit those of lower index.
+std::size_t rank_of(std::span<const float> logits, std::uint32_t label) {
+  std::size_t ahead = 0;
+  for (std::size_t i = 0; i < logits.size(); ++i)
+    if (logits[i] > logits[label] || (logits[i] == logits[label] && i < label)) ++ahead;
+  return ahead;
+}
+
+Result<std::vector<Hits>> evaluate(const std::shared_ptr<const engine::Family>& family, Pictures& pictures) {
+  engine::prepare_inference_thread(true);
+  auto runner = family->make_runner(family);
+  if (!runner) return runner.error();
+  std::vector<Hits> hits(family->levels().size());
+  Progress progress("evaluating: picture", pictures.size());
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    const std::uint32_t label = pictures.label(i).value();
+    if (label >= family->description().classes)
+      return Error{ErrorCode::kInvalidArgument,
+                   "the pictures have class " + std::to_string(label) + " where the family knows " +
+                       std::to_string(family->description().classes) + " classes"};
+    const auto picture = pictures.load(i);
+    if (!picture) return picture.error();
+    for (std::uint32_t level = 0; level < hits.size(); ++level) {
+      if (const auto ready = (*runner)->prepare(level, picture->view); !ready) return ready.error();
+      const auto logits = (*runner)->run(level);
+      if (!logits) return logits.error();
+      const std::size_t rank = rank_of(*logits, label);
+      hits[level].top1 += rank < 1 ? 1 : 0;
+      hits[level].top5 += rank < 5 ? 1 : 0;
+    }
+    progress.step();
+  }
+  return hits;
+}
+
+/// Levels whose accuracy is known are put in order of it, in the places they held; a family must not fall
+/// with the level.
+void order_by_accuracy(std::vector<config::SubnetEntry>& subnets) {
+  std::vector<config::SubnetEntry> known;
+  for (const auto& entry : subnets)
+    if (entry.accuracy) known.push_back(entry);
+  std::ranges::stable_sort(known, {}, [](const config::SubnetEntry& entry) { return entry.accuracy ? entry.accuracy->top1 : 0.0; });
+  std::size_t next = 0;
+  for (auto& entry : subnets)
+    if (entry.accuracy) entry = known[next++];
+}
+
+std::string dataset_name(const Arguments& arguments, const std::string& data, const std::string& split) {
+  if (const auto name = arguments.text("--dataset")) return *name;
+  std::string name =
+      std::filesystem::absolute(data + "/.").lexically_normal().parent_path().filename().string();
+  return std::filesystem::exists(data + "/test_batch.labels") ? name + "-" + split : name;
+}
+
+Result<int> run(const Arguments& arguments) {
+  auto folder = open_family(arguments.positional(1, 1)[0]);
+  if (!folder) return folder.error();
+  const std::string data = arguments.required("--data");
+  const std::string split = arguments.text("--split").value_or("test");
+
+  config::FamilyFile wanted = folder->file;
+  if (const auto only = arguments.text("--subnet")) {
+    const auto found = find_subnet(*folder, *only);
+    if (!found) return found.error();
+    wanted.subnets = {folder->file.subnets[*found]};
+  }
+  const auto family = engine::load_family(folder->directory, wanted);
+  if (!family) return family.error();
+  PictureQuery query{{data}, split, 0, (*family)->labels()};
+  query.limit = static_cast<std::size_t>(arguments.integer("--images", 0, 0, 10'000'000));
+  const auto pictures = open_labelled_pictures(query);
+  if (!pictures) return pictures.error();
+  const auto hits = evaluate(*family, **pictures);
+  if (!hits) return hits.error();
+
+  const auto images = static_cast<std::uint32_t>((*pictures)->size());
+  json::Writer writer;
+  writer.begin_object().member("schema", 1).member("dataset", dataset_name(arguments, data, split));
+  writer.key("subnets").begin_array();
+  for (std::size_t i = 0; i < wanted.subnets.size(); ++i) {
+    config::SubnetEntry& entry = folder->file.subnets[find_subnet(*folder, wanted.subnets[i].name).value()];
+    const Hits& hit = (*hits)[i];
+    entry.accuracy =
+        config::Accuracy{static_cast<double>(hit.top1) / images, static_cast<double>(hit.top5) / images,
+                         dataset_name(arguments, data, split), images};
+    writer.begin_object().member("name", entry.name).member("top1", entry.accuracy->top1);
+    writer.member("top5", entry.accuracy->top5).member("images", images).end_object();
+    if (!arguments.json())
+      std::printf("%-24s top-1 %6.2f %%  top-5 %6.2f %%  (%u pictures)\n", entry.name.c_str(),
+                  100 * entry.accuracy->top1, 100 * entry.accuracy->top5, images);
+  }
+  if (arguments.json()) std::puts(writer.end_array().end_object().text().c_str());
+  if (arguments.has("--no-write")) return kExitOk;
+  order_by_accuracy(folder->file.subnets);
+  if (const auto saved = save_family(*folder); !saved) return saved.error();
+  return kExitOk;
+}
+
+}  // namespace
+
+const Verb kEvalVerb{"eval", "FAMILY --data FOLDER",
+                     "Measure the accuracy of a family's levels and record it.", kOptions, run};
+
+}  // namespace dofa::tool
