@@ -65,7 +65,7 @@ int parse_tegrastats(const std::string& path) {
 }
 
 int serve(const CommandLine& line, config::ServiceOptions options) {
-  host::Signals signals;  // before any thread: all of them inherit the mask
+  host::Signals signals;
   control::Runtime runtime(options, [timeout = options.families.verify_timeout_s](const std::string& directory) {
     return verify_in_child(directory, timeout);
   });

@@ -1,46 +1,69 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/host/signals.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <initializer_list>
 #include <system_error>
 
 namespace dofa::host {
+namespace {
+
+constexpr std::initializer_list<int> kSignals{SIGTERM, SIGINT, SIGHUP};
+
+std::atomic<int> pipe_of_handlers = -1;  // a handler has no other way to reach its object
+
+/// Only what is safe in a handler: one write of the signal's number.
+void tell(int signal) {
+  const int saved_errno = errno;
+  const auto number = static_cast<unsigned char>(signal);
+  (void)!write(pipe_of_handlers.load(), &number, 1);
+  errno = saved_errno;
+}
+
+void install(int number, void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  sigaction(number, &action, nullptr);
+}
+
+}  // namespace
 
 Signals::Signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  signal(SIGPIPE, SIG_IGN);
-  signal_fd_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-  event_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (signal_fd_ < 0 || event_fd_ < 0) throw std::system_error(errno, std::generic_category(), "waiting for signals");
+  int fds[2];
+  if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) {
+    throw std::system_error(errno, std::generic_category(), "waiting for signals");
+  }
+  read_fd_ = fds[0];
+  write_fd_ = fds[1];
+  pipe_of_handlers = write_fd_;
+  for (const int number : kSignals) install(number, tell);
+  install(SIGPIPE, SIG_IGN);
 }
 
 Signals::~Signals() {
-  close(signal_fd_);
-  close(event_fd_);
+  for (const int number : kSignals) install(number, SIG_DFL);
+  pipe_of_handlers = -1;
+  close(read_fd_);
+  close(write_fd_);
 }
 
 Signal Signals::wait(int timeout_ms) {
-  pollfd items[2] = {{signal_fd_, POLLIN, 0}, {event_fd_, POLLIN, 0}};
-  if (poll(items, 2, timeout_ms) <= 0) return Signal::kNone;
-  if (items[1].revents != 0) return Signal::kStop;
-  signalfd_siginfo info{};
-  if (read(signal_fd_, &info, sizeof info) != sizeof info) return Signal::kNone;
-  return info.ssi_signo == SIGHUP ? Signal::kReload : Signal::kStop;
+  pollfd item{read_fd_, POLLIN, 0};
+  unsigned char number = 0;
+  if (poll(&item, 1, timeout_ms) <= 0 || read(read_fd_, &number, 1) != 1) return Signal::kNone;
+  return number == SIGHUP ? Signal::kReload : Signal::kStop;
 }
 
 void Signals::request_stop() {
   requested_ = true;
-  const std::uint64_t one = 1;
-  (void)!write(event_fd_, &one, sizeof one);
+  const auto number = static_cast<unsigned char>(SIGTERM);
+  (void)!write(write_fd_, &number, 1);
 }
 
 }  // namespace dofa::host

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The signals a service lives by, received in its control loop rather than in a handler: SIGTERM and SIGINT stop, SIGHUP
-// reloads. Construct it before any other thread; wait() belongs to one thread, request_stop() to any.
+// The signals a service lives by, received in its control loop: SIGTERM and SIGINT stop, SIGHUP reloads. Handlers rather
+// than a blocked mask and signalfd: libraries start threads before main (OpenBLAS does), those do not inherit the mask,
+// and one unblocked thread is enough for the signal to kill the process. At most one object at a time; wait() belongs to
+// one thread, request_stop() to any.
 #pragma once
 
 #include <atomic>
@@ -12,7 +14,7 @@ enum class Signal : std::uint8_t { kNone, kStop, kReload };
 
 class Signals {
  public:
-  Signals();  ///< blocks the signals for this thread and those it starts; ignores SIGPIPE
+  Signals();  ///< installs the handlers; ignores SIGPIPE
   ~Signals();
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
@@ -24,8 +26,8 @@ class Signals {
   [[nodiscard]] bool stop_was_requested() const { return requested_; }
 
  private:
-  int signal_fd_;
-  int event_fd_;
+  int read_fd_;
+  int write_fd_;
   std::atomic<bool> requested_ = false;
 };
 
