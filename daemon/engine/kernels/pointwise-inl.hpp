@@ -8,8 +8,6 @@
 #define DOFA_KERNELS_POINTWISE_INL_HPP
 #endif
 
-#include <type_traits>
-
 #include "daemon/engine/kernels/common-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -115,16 +113,28 @@ HWY_INLINE void accumulate(const float* HWY_RESTRICT x, const float* HWY_RESTRIC
   }
 }
 
-/// `tiles` tiles of kPixels pixels from `first` on.
+inline constexpr int kSteps = 4;  ///< input channels at a time; divides every channel count (they are multiples of 8)
+
+/// Asks for the weights that the next blocks will need while these are worked on: late layers read each weight for so few pixels
+/// that memory would otherwise set the pace. Each of the first kSteps tiles asks for its share of the rows.
+template <int kBlocks>
+HWY_INLINE void prefetch_next(const float* w, std::size_t weight_block, int tile, int tiles) {
+  for (int row = tile; row < kSteps; row += tiles) {
+#pragma GCC unroll 2
+    for (int b = 0; b < kBlocks; ++b)
+      __builtin_prefetch(w + static_cast<std::size_t>(kBlocks + b) * weight_block + row * kBlock, 0, 2);
+  }
+}
+
+/// Tiles [begin, end) of `tiles` in all, of kPixels pixels each, from `first` on.
 template <int kPixels, int kBlocks>
-HWY_NOINLINE void pointwise_tiles(const PointwiseArgs& a, int first, int tiles, int block) {
+HWY_NOINLINE void pointwise_tiles(const PointwiseArgs& a, int first, int begin, int end, int tiles, int block) {
   constexpr int kVectors = kBlocks * kVecs;
-  constexpr int kSteps = 4;  // divides every channel count (they are multiples of 8)
   const float* in = a.in + static_cast<std::size_t>(first) * kBlock;
   const float* weights = a.weights + static_cast<std::size_t>(block) * a.weight_block;
   PlaneCursor out(first, a.width, a.out_row);
   PlaneCursor residual(first, a.width, a.residual_row);
-  for (int t = 0; t < tiles; ++t) {
+  for (int t = begin; t < end; ++t) {
     Vec sum[kPixels][kVectors];
 #pragma GCC unroll 32
     for (int p = 0; p < kPixels; ++p) {
@@ -136,6 +146,7 @@ HWY_NOINLINE void pointwise_tiles(const PointwiseArgs& a, int first, int tiles, 
     for (int left = a.in_channels; left > 0; left -= kBlock) {
       const int channels = left < kBlock ? left : kBlock;
       for (int i = 0; i < channels; i += kSteps) {
+        prefetch_next<kBlocks>(w, a.weight_block, t, tiles);
         accumulate<kSteps>(x + i, w, a.weight_block, sum);
         w += kSteps * kBlock;
       }
@@ -160,28 +171,28 @@ HWY_NOINLINE void pointwise_tiles(const PointwiseArgs& a, int first, int tiles, 
 }
 
 template <int kBlocks, int kPixels = kTilePixels>
-HWY_INLINE void pointwise_pixels(const PointwiseArgs& a, int first, int tiles, int pixels, int block) {
+HWY_INLINE void pointwise_pixels(const PointwiseArgs& a, int first, int begin, int end, int tiles, int pixels, int block) {
   if constexpr (kPixels > 1) {
-    if (pixels < kPixels) return pointwise_pixels<kBlocks, kPixels - 1>(a, first, tiles, pixels, block);
+    if (pixels < kPixels)
+      return pointwise_pixels<kBlocks, kPixels - 1>(a, first, begin, end, tiles, pixels, block);
   }
-  pointwise_tiles<kPixels, kBlocks>(a, first, tiles, block);
+  pointwise_tiles<kPixels, kBlocks>(a, first, begin, end, tiles, block);
+}
+
+/// All pixels of kBlocks blocks of output channels, in tiles of even size: 49 pixels are 13 + 12 + 12 + 12, not 14 + 14 + 14 + 7.
+template <int kBlocks>
+HWY_INLINE void pointwise_blocks(const PointwiseArgs& a, int block) {
+  const int tiles = (a.pixels + kTilePixels - 1) / kTilePixels;
+  const int small_size = a.pixels / tiles;
+  const int large = a.pixels % tiles;  // tiles of one pixel more, which come first
+  if (large > 0) pointwise_pixels<kBlocks>(a, 0, 0, large, tiles, small_size + 1, block);
+  pointwise_pixels<kBlocks>(a, large * (small_size + 1), large, tiles, tiles, small_size, block);
 }
 
 void pointwise(const PointwiseArgs& a) {
-  // Tiles of even size (49 pixels are 13 + 12 + 12 + 12, not 14 + 14 + 14 + 7): first `large` of one pixel
-  // more, then the rest.
-  const int tiles = (a.pixels + kTilePixels - 1) / kTilePixels;
-  const int small_size = a.pixels / tiles;
-  const int large = a.pixels % tiles;
-  const auto run_blocks = [&](auto blocks, int block) HWY_ATTR {
-    constexpr int kBlocks = decltype(blocks)::value;
-    if (large > 0) pointwise_pixels<kBlocks>(a, 0, large, small_size + 1, block);
-    pointwise_pixels<kBlocks>(a, large * (small_size + 1), tiles - large, small_size, block);
-  };
   int block = 0;
-  for (; block + kTileBlocks <= a.out_blocks; block += kTileBlocks)
-    run_blocks(std::integral_constant<int, kTileBlocks>(), block);
-  for (; block < a.out_blocks; ++block) run_blocks(std::integral_constant<int, 1>(), block);
+  for (; block + kTileBlocks <= a.out_blocks; block += kTileBlocks) pointwise_blocks<kTileBlocks>(a, block);
+  for (; block < a.out_blocks; ++block) pointwise_blocks<1>(a, block);
 }
 
 }  // namespace dofa::engine::kernels::HWY_NAMESPACE
