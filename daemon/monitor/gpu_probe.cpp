@@ -61,7 +61,8 @@ void GpuSysfsProbe::rescan() {
   if (load_ && load_->read_integer()) return;
   load_.reset();
   find_devfreq();
-  if (load_) return;
+  if (load_ || searches_left_ == 0) return;
+  --searches_left_;
   if (const auto device = find_load(root_ + "/sys/devices")) {
     if (!frequency_) name_ = device->filename().string();
     load_.emplace(*device / "load");
