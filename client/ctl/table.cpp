@@ -75,17 +75,23 @@ void Table::add(std::vector<std::string> cells) {
 }
 
 std::string Table::render(const Style& style) const {
-  std::vector<std::size_t> widths;
-  std::vector<std::string> header;
-  std::size_t total = kGap * (columns_.empty() ? 0 : columns_.size() - 1);
+  std::vector<std::size_t> shown;  // indices of columns
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    header.push_back(columns_[i].title);
-    std::size_t width = width_of(columns_[i].title);
-    for (const auto& row : rows_) width = std::max(width, width_of(row[i]));
-    widths.push_back(width);
-    total += width;
+    if (rows_.empty() || std::ranges::any_of(rows_, [i](const auto& row) { return !row[i].empty(); }))
+      shown.push_back(i);
   }
-  for (std::size_t i = 0; style.width > 0 && i < columns_.size() && total > style.width; ++i) {
+
+  std::vector<std::string> header;
+  std::vector<std::size_t> widths(columns_.size());
+  std::size_t total = kGap * (shown.empty() ? 0 : shown.size() - 1);
+  for (const auto& column : columns_) header.push_back(column.title);
+  for (const std::size_t i : shown) {
+    widths[i] = width_of(header[i]);
+    for (const auto& row : rows_) widths[i] = std::max(widths[i], width_of(row[i]));
+    total += widths[i];
+  }
+  for (const std::size_t i : shown) {
+    if (style.width == 0 || total <= style.width) break;
     if (!columns_[i].shrinks || widths[i] <= kNarrowest) continue;
     const std::size_t less = std::min(total - style.width, widths[i] - kNarrowest);
     widths[i] -= less;
@@ -94,10 +100,10 @@ std::string Table::render(const Style& style) const {
 
   const auto line = [&](const std::vector<std::string>& cells) {
     std::string text;
-    for (std::size_t i = 0; i < cells.size(); ++i) {
+    for (const std::size_t i : shown) {
       const std::string cell = cut(cells[i], widths[i]);
       const std::string padding(widths[i] - width_of(cell), ' ');
-      if (i > 0) text.append(kGap, ' ');
+      if (!text.empty()) text.append(kGap, ' ');
       text += columns_[i].align == Align::kRight ? padding + cell : cell + padding;
     }
     return text.substr(0, text.find_last_not_of(' ') + 1);

@@ -140,8 +140,8 @@ void SessionProxy::send(const Frame& frame, const InferOptions& options, std::ch
   }
 }
 
-Session::Impl::Impl(std::shared_ptr<Connection> its_connection, const std::string& path,
-                    Ownership ownership, SessionHandlers handlers)
+Session::Impl::Impl(std::shared_ptr<Connection> its_connection, const std::string& path, Ownership ownership,
+                    SessionHandlers handlers)
     : connection(std::move(its_connection)), id(last_part(path)), owner(ownership) {
   const bool listen = handlers.subnet_changed || handlers.contract_unmet || handlers.closed;
   proxy = std::make_unique<SessionProxy>(connection->bus(), path,

@@ -8,6 +8,7 @@
 #include "client/lib/connection.hpp"
 #include "client/lib/errors.hpp"
 #include "client/lib/session.hpp"
+#include "dbus/dbus_proxy.hpp"
 #include "proto/names.hpp"
 
 namespace dofa::client {
@@ -69,21 +70,23 @@ class ObjectsProxy final : public sdbus::ProxyInterfaces<sdbus::ObjectManager_pr
 };
 
 /// Hears the service's name find and lose its owner.
-class PresenceProxy final : public sdbus::ProxyInterfaces<> {
+class PresenceProxy final : public sdbus::ProxyInterfaces<org::freedesktop::DBus_proxy> {
  public:
   PresenceProxy(sdbus::IConnection& connection, std::function<void(bool present)> on_change)
       : ProxyInterfaces(connection, proto::BusName{"org.freedesktop.DBus"},
-                        sdbus::ObjectPath{"/org/freedesktop/DBus"}) {
-    getProxy()
-        .uponSignal("NameOwnerChanged")
-        .onInterface("org.freedesktop.DBus")
-        .call([on_change = std::move(on_change)](const std::string& name, const std::string& /*old_owner*/,
-                                                 const std::string& new_owner) {
-          if (name == proto::kBusName) on_change(!new_owner.empty());
-        });
+                        sdbus::ObjectPath{"/org/freedesktop/DBus"}),
+        on_change_(std::move(on_change)) {
     registerProxy();
   }
   ~PresenceProxy() { unregisterProxy(); }
+
+ private:
+  void onNameOwnerChanged(const std::string& name, const std::string&,
+                          const std::string& new_owner) override {
+    if (name == proto::kBusName) on_change_(!new_owner.empty());
+  }
+
+  std::function<void(bool present)> on_change_;
 };
 
 bool is_session(const std::string& path) {

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// A stand-in for dofad on a bus: the generated adaptors with answers that a test chooses, and a record of
+// what arrived. One family, "pets", of two levels. Thread-safe; lives on a connection and thread of its own.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "dbus/family_adaptor.hpp"
+#include "dbus/manager_adaptor.hpp"
+#include "dbus/session_adaptor.hpp"
+#include "proto/compat.hpp"
+
+namespace dofa::test {
+
+using Dictionary = std::map<std::string, sdbus::Variant>;
+using InferReply = sdbus::Result<std::vector<sdbus::Struct<std::uint32_t, double>>, Dictionary>;
+
+class FakeSession;
+class FakeManager;
+class FakeFamily;
+
+/// What one Infer call brought.
+struct SeenFrame {
+  int seals = 0;  ///< of the memfd
+  std::vector<unsigned char> pixels;
+  Dictionary format;
+};
+
+class FakeService {
+ public:
+  explicit FakeService(const std::string& address);
+  ~FakeService();
+
+  /// Calls to fail from now on, by member: the D-Bus error's full name.
+  void fail(const std::string& member, const std::string& error_name);
+  /// Infer calls are answered at once, or kept until answer_held().
+  void hold_frames(bool hold);
+  /// Waits until `count` calls are kept, then answers them, the last one first.
+  void answer_held(std::size_t count);
+  /// Opens a session that belongs to nobody here; its number.
+  std::string open_session(const std::string& application, const Dictionary& contract);
+  void emit_subnet_changed(const std::string& session, const std::string& to);
+  void emit_contract_unmet(const std::string& session);
+  /// Ends a session as the service would: Closed, then InterfacesRemoved.
+  void close_session(const std::string& session, const std::string& reason);
+
+  /// Waits until a call of that member was seen `count` times.
+  bool saw(const std::string& member, std::size_t count = 1);
+  [[nodiscard]] Dictionary last_dictionary();  ///< of the last OpenSession, SetContract or UnloadFamily
+  [[nodiscard]] SeenFrame last_frame();
+
+ private:
+  friend class FakeSession;
+  friend class FakeManager;
+
+  void note(const std::string& member, const Dictionary& dictionary = {});
+  void answer(InferReply&& reply, SeenFrame frame);
+  static void reply_to(InferReply& reply, const SeenFrame& frame);
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, std::string> failures_;
+  std::map<std::string, std::size_t> seen_;
+  Dictionary last_dictionary_;
+  SeenFrame last_frame_;
+  bool hold_ = false;
+  std::vector<std::pair<InferReply, SeenFrame>> held_;
+
+  std::unique_ptr<sdbus::IConnection> connection_;
+  std::unique_ptr<FakeManager> manager_;
+  std::unique_ptr<FakeFamily> family_;
+  std::map<std::string, std::shared_ptr<FakeSession>> sessions_;
+  std::vector<std::shared_ptr<FakeSession>>
+      closed_;  ///< destroyed with the service: Close is still running in them
+  std::size_t next_session_ = 7;
+  std::thread loop_;
+};
+
+}  // namespace dofa::test
