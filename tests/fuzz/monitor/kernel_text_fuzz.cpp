@@ -49,15 +49,33 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
   switch (data[0] % 12) {
-    case 0: check_stat(text); break;
-    case 1: (void)parse_process_ticks(text); break;
-    case 2: (void)parse_schedstat(text); break;
-    case 3: (void)parse_pressure(text); break;
-    case 4: check_meminfo(text); break;
-    case 5: (void)parse_allowed_cores(text); break;
-    case 6: check_cgroup(text); break;
-    case 7: (void)parse_cgroup_cpu_stat(text); break;
-    case 8: require(parse_cpu_max(text).value_or(1) > 0); break;
+    case 0:
+      check_stat(text);
+      break;
+    case 1:
+      (void)parse_process_ticks(text);
+      break;
+    case 2:
+      (void)parse_schedstat(text);
+      break;
+    case 3:
+      (void)parse_pressure(text);
+      break;
+    case 4:
+      check_meminfo(text);
+      break;
+    case 5:
+      (void)parse_allowed_cores(text);
+      break;
+    case 6:
+      check_cgroup(text);
+      break;
+    case 7:
+      (void)parse_cgroup_cpu_stat(text);
+      break;
+    case 8:
+      require(parse_cpu_max(text).value_or(1) > 0);
+      break;
     case 9: {
       const auto cores = parse_cpu_list(text);
       require(!cores || cores->any());

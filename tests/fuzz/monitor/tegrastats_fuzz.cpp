@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A stream of tegrastats output in pieces of any size: what comes out must be bounded, printable and repeatable.
+// A stream of tegrastats output in pieces of any size: what comes out must be bounded, printable and
+// repeatable.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -24,7 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string json = tegrastats_json(parse_tegrastats(*text));
     // Names come from the input: nothing in them may break out of its string.
     const bool printable = std::all_of(json.begin(), json.end(), [](char c) { return c >= ' ' && c <= '~'; });
-    if (!printable || json.find('\\') != std::string::npos || std::count(json.begin(), json.end(), '"') % 2 != 0) {
+    if (!printable || json.find('\\') != std::string::npos ||
+        std::count(json.begin(), json.end(), '"') % 2 != 0) {
       std::abort();
     }
     if (json != tegrastats_json(parse_tegrastats(*text))) std::abort();

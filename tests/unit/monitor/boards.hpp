@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Six machines as files, after how their kernels lay them out. CPU counters stand at zero; `advance()` in the tests
-// moves them. Written for these tests; no dump of a real machine.
+// Six machines as files, after how their kernels lay them out. CPU counters stand at zero; `advance()` in the
+// tests moves them. Written for these tests; no dump of a real machine.
 #pragma once
 
 #include <vector>
@@ -18,7 +18,8 @@ inline const std::vector<FakeFile> kServer = {
     kModernPressure,
     {"/proc/pressure/memory", "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"},
     {"/proc/pressure/io", "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"},
-    {"/proc/meminfo", "MemTotal: 263000000 kB\nMemAvailable: 250000000 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n"},
+    {"/proc/meminfo",
+     "MemTotal: 263000000 kB\nMemAvailable: 250000000 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n"},
     {"/proc/self/status", "Cpus_allowed_list:\t0-3\n"},
     {"/proc/self/cgroup", "0::/system.slice/dofad.service\n"},
     {"/sys/fs/cgroup/cgroup.procs", ""},
@@ -46,7 +47,8 @@ inline const std::vector<FakeFile> kServer = {
 /// On battery; RAPL is there but forbidden (the test takes the right away).
 inline const std::vector<FakeFile> kLaptop = {
     kModernPressure,
-    {"/proc/meminfo", "MemTotal: 16000000 kB\nMemAvailable: 9000000 kB\nSwapTotal: 8000 kB\nSwapFree: 7000 kB\n"},
+    {"/proc/meminfo",
+     "MemTotal: 16000000 kB\nMemAvailable: 9000000 kB\nSwapTotal: 8000 kB\nSwapFree: 7000 kB\n"},
     {"/proc/self/status", "Cpus_allowed_list:\t0-1\n"},
     {"/sys/devices/system/cpu/online", "0-1\n"},
     {"/sys/class/thermal/thermal_zone0/type", "acpitz\n"},
@@ -65,7 +67,8 @@ inline const std::vector<FakeFile> kLaptop = {
     {"/sys/class/power_supply/BAT0/power_now", "6250000\n"},
 };
 
-/// No pressure, no cgroup cpu controller, no power to read; one clock for all cores; thermally capped right now.
+/// No pressure, no cgroup cpu controller, no power to read; one clock for all cores; thermally capped right
+/// now.
 inline const std::vector<FakeFile> kRaspberryPi = {
     {"/proc/meminfo", "MemTotal: 3900000 kB\nMemAvailable: 3000000 kB\n"},
     {"/proc/self/status", "Cpus_allowed_list:\t0-3\n"},
@@ -81,7 +84,8 @@ inline const std::vector<FakeFile> kRaspberryPi = {
     {"/sys/class/thermal/thermal_zone0/trip_point_0_temp", "110000\n"},
 };
 
-/// L4T 32 (Linux 4.9, cgroup v1, no pressure, rails through iio); cores 2 and 3 switched off by the power mode.
+/// L4T 32 (Linux 4.9, cgroup v1, no pressure, rails through iio); cores 2 and 3 switched off by the power
+/// mode.
 inline const std::vector<FakeFile> kNano = {
     {"/proc/meminfo", "MemTotal: 4000000 kB\nMemFree: 2000000 kB\nBuffers: 100000 kB\nCached: 900000 kB\n"},
     {"/proc/self/status", "Cpus_allowed_list:\t0-3\n"},

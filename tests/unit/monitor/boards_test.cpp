@@ -58,7 +58,8 @@ TEST_CASE("an x86 server") {
   CHECK(cpu_frequency_mhz(seen) == Approx(2300).margin(0));
   CHECK(usable_cores(seen) == 2.0);  // four cores, a quota of two
   REQUIRE(seen.rapl.present());
-  CHECK(board_power_mw(seen) == Approx(50'000).margin(0));  // the packages, over one second; dram is one of the parts
+  CHECK(board_power_mw(seen) ==
+        Approx(50'000).margin(0));  // the packages, over one second; dram is one of the parts
   CHECK(seen.pressure_cpu.fresh());
   CHECK(seen.pressure_io.fresh());
   CHECK_FALSE(seen.power_supply.present());

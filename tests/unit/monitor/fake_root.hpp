@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A directory that plays the machine's root: files of /proc and /sys as the test writes them. Gone with the object.
+// A directory that plays the machine's root: files of /proc and /sys as the test writes them. Gone with the
+// object.
 #pragma once
 
 #include <cstdlib>

@@ -41,7 +41,8 @@ NvmlApi fake_api() {
     *use = {driver.busy_percent, 10};
     return driver.answers ? 0 : 15;
   };
-  api.process_utilization = [](NvmlApi::Device, NvmlProcessSample* out, unsigned* count, unsigned long long after) {
+  api.process_utilization = [](NvmlApi::Device, NvmlProcessSample* out, unsigned* count,
+                               unsigned long long after) {
     unsigned filled = 0;
     for (const NvmlProcessSample& sample : driver.processes) {
       if (sample.time_us > after && filled < *count) out[filled++] = sample;
@@ -192,5 +193,7 @@ TEST_CASE("the integrated GPU takes each value from its best source, cards follo
     REQUIRE(gpus.size() == 2);
     CHECK(gpus[0].load.value == 0.5);
   }
-  SECTION("none") { CHECK(merge_gpus({}, {}, rest).empty()); }
+  SECTION("none") {
+    CHECK(merge_gpus({}, {}, rest).empty());
+  }
 }

@@ -25,10 +25,11 @@ CpuMoment moment(std::int64_t time_us, std::uint64_t own_us, std::string_view st
 }  // namespace
 
 TEST_CASE("CPU use: others' share is what is busy and not ours") {
-  const CpuMoment before = moment(0, 1000, "cpu  0 0 0 0\ncpu0 100 0 0 500 0 0 0 0\ncpu1 100 0 0 500 0 0 0 0\n");
+  const CpuMoment before =
+      moment(0, 1000, "cpu  0 0 0 0\ncpu0 100 0 0 500 0 0 0 0\ncpu1 100 0 0 500 0 0 0 0\n");
   // Core 0 ran 8 of 10 ticks, core 1 ran 3 of 10 and had 2 stolen; we used 50 of the 100 ms.
-  const CpuMoment after = moment(100'000, 51'000,
-                                 "cpu  0 0 0 0\ncpu0 106 1 1 501 1 0 0 0\ncpu1 101 0 0 505 0 1 1 2\nprocs_running 4\n");
+  const CpuMoment after = moment(
+      100'000, 51'000, "cpu  0 0 0 0\ncpu0 106 1 1 501 1 0 0 0\ncpu1 101 0 0 505 0 1 1 2\nprocs_running 4\n");
   const CpuUse use = cpu_use(before, after);
   CHECK(use.window_us == 100'000);
   CHECK(use.cores == 2);
@@ -76,7 +77,8 @@ TEST_CASE("the CPU probe spans two periods and takes our share from /proc/self/s
   const FakeRoot root;
   TextBuffer buffer;
   const auto set = [&](int busy, int idle, int own_ticks) {
-    root.write("/proc/stat", "cpu  0 0 0 0\ncpu0 " + std::to_string(busy) + " 0 0 " + std::to_string(idle) + "\n");
+    root.write("/proc/stat",
+               "cpu  0 0 0 0\ncpu0 " + std::to_string(busy) + " 0 0 " + std::to_string(idle) + "\n");
     root.write("/proc/self/stat",
                "1 (dofad) S 1 1 1 0 -1 0 0 0 0 0 " + std::to_string(own_ticks) + " 0 0 0 20 0 1 0 100 1 1\n");
   };
@@ -128,8 +130,9 @@ TEST_CASE("pressure is the growth of the exact total over the window") {
   CHECK_FALSE(probe.sample(0));
   root.write("/proc/pressure/cpu", "some avg10=0.00 avg60=0.00 avg300=0.00 total=1000\n");
   CHECK_FALSE(probe.sample(50'000));
-  root.write("/proc/pressure/cpu",
-             "some avg10=2.50 avg60=0.00 avg300=0.00 total=21000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n");
+  root.write(
+      "/proc/pressure/cpu",
+      "some avg10=2.50 avg60=0.00 avg300=0.00 total=21000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n");
   const auto pressure = probe.sample(100'000);
   REQUIRE(pressure);
   CHECK(pressure->window_us == 50'000);
@@ -140,31 +143,33 @@ TEST_CASE("pressure is the growth of the exact total over the window") {
 
 TEST_CASE("the cgroup probe finds our group in every layout, and the smallest quota above it") {
   SECTION("v2") {
-    const FakeRoot root({{"/proc/self/cgroup", "0::/system.slice/dofad.service\n"},
-                         {"/sys/fs/cgroup/cgroup.procs", ""},
-                         {"/sys/fs/cgroup/system.slice/cpu.max", "150000 100000\n"},
-                         {"/sys/fs/cgroup/system.slice/dofad.service/cpu.max", "max 100000\n"},
-                         {"/sys/fs/cgroup/system.slice/dofad.service/cpu.stat",
-                          "usage_usec 1000000\nthrottled_usec 10\n"}});
+    const FakeRoot root(
+        {{"/proc/self/cgroup", "0::/system.slice/dofad.service\n"},
+         {"/sys/fs/cgroup/cgroup.procs", ""},
+         {"/sys/fs/cgroup/system.slice/cpu.max", "150000 100000\n"},
+         {"/sys/fs/cgroup/system.slice/dofad.service/cpu.max", "max 100000\n"},
+         {"/sys/fs/cgroup/system.slice/dofad.service/cpu.stat", "usage_usec 1000000\nthrottled_usec 10\n"}});
     CgroupProbe probe(root.path());
     const auto first = probe.sample(1'000'000);
     REQUIRE(first);
     CHECK(first->quota_cores == 1.5);
     CHECK_FALSE(first->used_cores);
-    root.write("/sys/fs/cgroup/system.slice/dofad.service/cpu.stat", "usage_usec 1100000\nthrottled_usec 5010\n");
+    root.write("/sys/fs/cgroup/system.slice/dofad.service/cpu.stat",
+               "usage_usec 1100000\nthrottled_usec 5010\n");
     const auto second = probe.sample(1'200'000);
     REQUIRE(second);
     CHECK(*second->used_cores == Approx(0.5));
     CHECK(second->throttled_us == 5000);
   }
   SECTION("v1") {
-    const FakeRoot root({{"/proc/self/cgroup", "3:cpu,cpuacct:/docker/abc\n0::/docker/abc\n"},
-                         {"/sys/fs/cgroup/cpu,cpuacct/docker/abc/cpu.stat", "nr_periods 1\nthrottled_time 2000000\n"},
-                         {"/sys/fs/cgroup/cpu,cpuacct/docker/abc/cpuacct.usage", "5000000000\n"},
-                         {"/sys/fs/cgroup/cpu,cpuacct/docker/abc/cpu.cfs_quota_us", "50000\n"},
-                         {"/sys/fs/cgroup/cpu,cpuacct/docker/abc/cpu.cfs_period_us", "100000\n"},
-                         {"/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "-1\n"},
-                         {"/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n"}});
+    const FakeRoot root(
+        {{"/proc/self/cgroup", "3:cpu,cpuacct:/docker/abc\n0::/docker/abc\n"},
+         {"/sys/fs/cgroup/cpu,cpuacct/docker/abc/cpu.stat", "nr_periods 1\nthrottled_time 2000000\n"},
+         {"/sys/fs/cgroup/cpu,cpuacct/docker/abc/cpuacct.usage", "5000000000\n"},
+         {"/sys/fs/cgroup/cpu,cpuacct/docker/abc/cpu.cfs_quota_us", "50000\n"},
+         {"/sys/fs/cgroup/cpu,cpuacct/docker/abc/cpu.cfs_period_us", "100000\n"},
+         {"/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "-1\n"},
+         {"/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000\n"}});
     CgroupProbe probe(root.path());
     CHECK(probe.sample(1'000'000)->quota_cores == 0.5);
     root.write("/sys/fs/cgroup/cpu,cpuacct/docker/abc/cpuacct.usage", "5100000000\n");
@@ -333,11 +338,13 @@ TEST_CASE("battery and mains, whichever sign and unit the driver likes") {
 
 TEST_CASE("an integrated GPU is found wherever the release puts it") {
   SECTION("devfreq with its device, JetPack 5 and later") {
-    const FakeRoot root({{"/sys/devices/platform/17000000.gpu/load", "375\n"},
-                         {"/sys/devices/platform/17000000.gpu/devfreq/17000000.gpu/cur_freq", "612000000\n"},
-                         {"/sys/devices/platform/17000000.gpu/devfreq/17000000.gpu/max_freq", "1300500000\n"}});
+    const FakeRoot root(
+        {{"/sys/devices/platform/17000000.gpu/load", "375\n"},
+         {"/sys/devices/platform/17000000.gpu/devfreq/17000000.gpu/cur_freq", "612000000\n"},
+         {"/sys/devices/platform/17000000.gpu/devfreq/17000000.gpu/max_freq", "1300500000\n"}});
     root.link("/sys/class/devfreq/17000000.gpu", "/sys/devices/platform/17000000.gpu/devfreq/17000000.gpu");
-    root.link("/sys/devices/platform/17000000.gpu/devfreq/17000000.gpu/device", "/sys/devices/platform/17000000.gpu");
+    root.link("/sys/devices/platform/17000000.gpu/devfreq/17000000.gpu/device",
+              "/sys/devices/platform/17000000.gpu");
     GpuSysfsProbe probe(root.path());
     const auto gpu = probe.sample();
     REQUIRE(gpu);

@@ -49,8 +49,9 @@ TEST_CASE("/proc/stat of an old kernel, a huge machine and a cut file") {
     CHECK_FALSE(parse_proc_stat("cpu  1 2 3 4"));
   }
   SECTION("garbage") {
-    for (const char* text : {"", "\n", "cpu\n", "cpu  1 2 3\n", "cpu  1 2 x 4\n", "cpu  1 2 3 99999999999999999999\n",
-                             "cpu  -1 2 3 4\n", "cpufreq 1 2 3 4\n", "cpu0 1 2 3 4\n"}) {
+    for (const char* text :
+         {"", "\n", "cpu\n", "cpu  1 2 3\n", "cpu  1 2 x 4\n", "cpu  1 2 3 99999999999999999999\n",
+          "cpu  -1 2 3 4\n", "cpufreq 1 2 3 4\n", "cpu0 1 2 3 4\n"}) {
       INFO(text);
       CHECK_FALSE(parse_proc_stat(text));
     }
@@ -96,13 +97,15 @@ TEST_CASE("pressure: exact totals, with and without the full line") {
 
 TEST_CASE("meminfo: available memory, also of kernels that do not print it") {
   const auto modern = parse_meminfo(
-      "MemTotal:       32000000 kB\nMemFree:  100 kB\nMemAvailable:   20000000 kB\nSwapTotal: 50 kB\nSwapFree: 40 kB\n");
+      "MemTotal:       32000000 kB\nMemFree:  100 kB\nMemAvailable:   20000000 kB\nSwapTotal: 50 "
+      "kB\nSwapFree: 40 kB\n");
   REQUIRE(modern);
   CHECK(modern->total_kb == 32000000);
   CHECK(modern->available_kb == 20000000);
   CHECK(modern->swap_total_kb == 50);
   CHECK(modern->swap_free_kb == 40);
-  const auto old = parse_meminfo("MemTotal: 1000 kB\nMemFree: 100 kB\nBuffers: 20 kB\nCached: 3 kB\nSwapCached: 9 kB\n");
+  const auto old =
+      parse_meminfo("MemTotal: 1000 kB\nMemFree: 100 kB\nBuffers: 20 kB\nCached: 3 kB\nSwapCached: 9 kB\n");
   REQUIRE(old);
   CHECK(old->available_kb == 123);
   CHECK_FALSE(parse_meminfo("MemTotal: 1000 kB\nMemFree: 100 kB\n"));
@@ -124,7 +127,8 @@ TEST_CASE("core lists, as sysfs and /proc print them") {
     INFO(text);
     CHECK_FALSE(parse_cpu_list(text));
   }
-  CHECK(parse_allowed_cores("Name:\tx\nCpus_allowed:\tf\nCpus_allowed_list:\t0,3\nMems_allowed: 1\n")->count() == 2);
+  CHECK(parse_allowed_cores("Name:\tx\nCpus_allowed:\tf\nCpus_allowed_list:\t0,3\nMems_allowed: 1\n")
+            ->count() == 2);
   CHECK_FALSE(parse_allowed_cores("Name:\tx\n"));
 }
 
@@ -133,7 +137,8 @@ TEST_CASE("control groups: where we are, in the three layouts of systemd") {
   CHECK(unified.unified == "/system.slice/dofad.service");
   CHECK_FALSE(unified.cpu);
   const CgroupPaths hybrid = parse_self_cgroup(
-      "12:cpuset:/\n4:cpu,cpuacct:/system.slice/dofad.service\n1:name=systemd:/system.slice\n0::/system.slice\n");
+      "12:cpuset:/\n4:cpu,cpuacct:/system.slice/dofad.service\n1:name=systemd:/system.slice\n0::/"
+      "system.slice\n");
   CHECK(hybrid.cpu == "/system.slice/dofad.service");
   CHECK(hybrid.cpu_hierarchy == "cpu,cpuacct");
   CHECK(hybrid.cpuacct == "/system.slice/dofad.service");

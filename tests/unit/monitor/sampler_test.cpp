@@ -44,7 +44,9 @@ class Walk {
   std::int64_t now_us_ = kStartUs;
 };
 
-bool fraction(double value) { return value >= 0 && value <= 1; }
+bool fraction(double value) {
+  return value >= 0 && value <= 1;
+}
 
 // Whatever the files said: no reading that is present may be nonsense.
 void check_sane(const Snapshot& seen) {
@@ -99,11 +101,11 @@ TEST_CASE("each source is read at its own period") {
   root.write({{"/sys/class/thermal/thermal_zone0/temp", "60000\n"},
               {"/sys/devices/platform/bus@0/17000000.gpu/load", "100\n"},
               {"/proc/meminfo", "MemTotal: 7800000 kB\nMemAvailable: 5 kB\n"}});
-  CHECK(walk.ticks(1).gpus[0].load.value == 0.1);                  // tick 3: every 100 ms
-  CHECK(walk.ticks(1).memory.value.available_kb == 1400000);       // tick 4
-  CHECK(walk.ticks(1).memory.value.available_kb == 5);             // tick 5: every 200 ms
+  CHECK(walk.ticks(1).gpus[0].load.value == 0.1);                    // tick 3: every 100 ms
+  CHECK(walk.ticks(1).memory.value.available_kb == 1400000);         // tick 4
+  CHECK(walk.ticks(1).memory.value.available_kb == 5);               // tick 5: every 200 ms
   CHECK(walk.ticks(15).thermal.value[0].celsius == Approx(53.968));  // tick 20
-  CHECK(walk.ticks(1).thermal.value[0].celsius == Approx(60));     // tick 21: every second
+  CHECK(walk.ticks(1).thermal.value[0].celsius == Approx(60));       // tick 21: every second
   CHECK(walk.sampler().snapshot().sequence == 21);
 }
 
@@ -222,7 +224,8 @@ TEST_CASE("files of garbage give no reading") {
   const int index = GENERATE(range(0, kBoards));
   const std::string long_number(5000, '9');
   const std::string binary("\0\xff\x80 \n\n\0:=@", 10);
-  for (const std::string& garbage : {std::string("garbage\n"), binary, long_number, std::string("-"), std::string()}) {
+  for (const std::string& garbage :
+       {std::string("garbage\n"), binary, long_number, std::string("-"), std::string()}) {
     const FakeRoot root(board(index));
     for (const FakeFile& file : board(index)) root.write(file.path, garbage);
     root.write("/proc/stat", garbage);

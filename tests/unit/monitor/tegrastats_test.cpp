@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The lines are written for these tests after the grammar; those under DOFA_SHARED are real ones of eight boards.
+// The lines are written for these tests after the grammar; those under DOFA_SHARED are real ones of eight
+// boards.
 #include "daemon/monitor/tegrastats.hpp"
 
 #include <cstdlib>
@@ -38,7 +39,8 @@ const TegrastatsEngine* engine(const TegrastatsLine& line, std::string_view name
 TEST_CASE("a line of JetPack 4 is understood word by word") {
   const TegrastatsLine line = parse_tegrastats(
       "RAM 700/3900MB (lfb 90x4MB) SWAP 6/1900MB (cached 2MB) IRAM 1/252kB(lfb 251kB) "
-      "CPU [10%@204,off,0%@1479,7%@204] EMC_FREQ 3%@1600 GR3D_FREQ 41%@921 APE 25 MTS fg 1% bg 2% PLL@34C CPU@36.5C "
+      "CPU [10%@204,off,0%@1479,7%@204] EMC_FREQ 3%@1600 GR3D_FREQ 41%@921 APE 25 MTS fg 1% bg 2% PLL@34C "
+      "CPU@36.5C "
       "PMIC@100C GPU@-256C thermal@36.25C POM_5V_IN 1022/1100 GPU 10/20 CPU 30/40");
   REQUIRE(line.ram);
   CHECK(line.ram->used_mb == 700);
@@ -77,7 +79,9 @@ TEST_CASE("a line of JetPack 4 is understood word by word") {
 }
 
 TEST_CASE("every form that an engine's value takes") {
-  const auto gpu = [](const std::string& value) { return parse_tegrastats("GR3D_FREQ " + value + " APE 150").gpu; };
+  const auto gpu = [](const std::string& value) {
+    return parse_tegrastats("GR3D_FREQ " + value + " APE 150").gpu;
+  };
   SECTION("load and frequency") {
     CHECK(gpu("62%")->load_percent == 62.0);
     CHECK_FALSE(gpu("62%")->frequency_mhz());
@@ -132,7 +136,8 @@ TEST_CASE("engines: many blanks, suffixes, a second GPU, load and clock apart") 
 
 TEST_CASE("the words of JetPack 3 and of DRIVE, with one clock behind the list of cores") {
   const TegrastatsLine line = parse_tegrastats(
-      "RAM 3468/3983MB (lfb 48x4MB) SWAP 873/8192MB (cached 295MB) cpu [17%,13%,off,5%]@408 EMC 1%@408 APE 25 "
+      "RAM 3468/3983MB (lfb 48x4MB) SWAP 873/8192MB (cached 295MB) cpu [17%,13%,off,5%]@408 EMC 1%@408 APE "
+      "25 "
       "GR3D 3%@76 EXT0-local@35.25C");
   REQUIRE(line.cores.size() == 4);
   CHECK(line.cores[1].load_percent == 13.0);
@@ -145,7 +150,8 @@ TEST_CASE("the words of JetPack 3 and of DRIVE, with one clock behind the list o
 
 TEST_CASE("rails: every unit and count, and none made up") {
   const TegrastatsLine line = parse_tegrastats(
-      "VDD_IN 2763mW/2846mW VIN 28906mW/14453mW/28907mW VDD_X 1/2/3 mW VDD_Y 5765mW VDD_Z 598mW/599 VDD_W 1.5W/2W "
+      "VDD_IN 2763mW/2846mW VIN 28906mW/14453mW/28907mW VDD_X 1/2/3 mW VDD_Y 5765mW VDD_Z 598mW/599 VDD_W "
+      "1.5W/2W "
       "NC 1mW/2mW NC 3mW/4mW VDD_CPU -392mW/10mW");
   CHECK(rail(line, "VDD_IN")->average_mw == 2846.0);
   CHECK_FALSE(rail(line, "VDD_IN")->peak_mw);
@@ -160,7 +166,8 @@ TEST_CASE("rails: every unit and count, and none made up") {
   CHECK(rail(line, "VDD_CPU")->now_mw == -392);
   CHECK(line.rails.size() == 9);
   // Words that look a little like rails.
-  CHECK(parse_tegrastats("JetPack 3/4 EDP limit 0 VDD_A 1/2/3/4mW VDD_B 1/ VDD_C 12MB/13MB Carveout 12/12MB").empty());
+  CHECK(parse_tegrastats("JetPack 3/4 EDP limit 0 VDD_A 1/2/3/4mW VDD_B 1/ VDD_C 12MB/13MB Carveout 12/12MB")
+            .empty());
 }
 
 TEST_CASE("temperatures: limits, blanks before the unit, sensors without power") {
@@ -218,22 +225,24 @@ TEST_CASE("a line with more of everything than we keep stays bounded") {
 
 TEST_CASE("a line as JSON: absent fields are left out, repeated names told apart") {
   CHECK(tegrastats_json(parse_tegrastats("# a remark")) == "{}");
-  CHECK(tegrastats_json(parse_tegrastats("07-09-2024 13:31:31 RAM 31/68MB (lfb 2x4MB) IRAM 0/252kB(lfb 252kB) "
-                                         "CPU [23%@1397,off] GR3D_FREQ 0%@[305,306] VIC off GPU@45.5C CV@-256C "
-                                         "tj@50C/99C NC 0mW/0mW NC 1mW/2mW/3mW")) ==
-        R"({"timestamp":"07-09-2024 13:31:31",)"
-        R"("ram":{"used_mb":31,"total_mb":68,"largest_free_blocks":2,"largest_free_block_mb":4},)"
-        R"("iram":{"used_kb":0,"total_kb":252,"largest_free_block_kb":252},)"
-        R"("cpu":[{"online":true,"load_percent":23,"frequency_mhz":1397},{"online":false}],)"
-        R"("gpu":{"on":true,"load_percent":0,"frequency_mhz":306,"frequencies_mhz":[305,306]},)"
-        R"("engines":{"VIC":{"on":false}},)"
-        R"("temperatures_c":{"GPU":45.5,"CV":null,"tj":50},"temperature_maxima_c":{"tj":99},)"
-        R"("rails":{"NC":{"now_mw":0,"average_mw":0},"NC#2":{"now_mw":1,"average_mw":2,"peak_mw":3}}})");
+  CHECK(
+      tegrastats_json(parse_tegrastats("07-09-2024 13:31:31 RAM 31/68MB (lfb 2x4MB) IRAM 0/252kB(lfb 252kB) "
+                                       "CPU [23%@1397,off] GR3D_FREQ 0%@[305,306] VIC off GPU@45.5C CV@-256C "
+                                       "tj@50C/99C NC 0mW/0mW NC 1mW/2mW/3mW")) ==
+      R"({"timestamp":"07-09-2024 13:31:31",)"
+      R"("ram":{"used_mb":31,"total_mb":68,"largest_free_blocks":2,"largest_free_block_mb":4},)"
+      R"("iram":{"used_kb":0,"total_kb":252,"largest_free_block_kb":252},)"
+      R"("cpu":[{"online":true,"load_percent":23,"frequency_mhz":1397},{"online":false}],)"
+      R"("gpu":{"on":true,"load_percent":0,"frequency_mhz":306,"frequencies_mhz":[305,306]},)"
+      R"("engines":{"VIC":{"on":false}},)"
+      R"("temperatures_c":{"GPU":45.5,"CV":null,"tj":50},"temperature_maxima_c":{"tj":99},)"
+      R"("rails":{"NC":{"now_mw":0,"average_mw":0},"NC#2":{"now_mw":1,"average_mw":2,"peak_mw":3}}})");
   std::istringstream log("RAM 1/2MB\n\nAPE 150\n");
   std::ostringstream out;
   print_tegrastats_json(log, out);
   CHECK(out.str() ==
-        "{\"ram\":{\"used_mb\":1,\"total_mb\":2}}\n{}\n{\"engines\":{\"APE\":{\"on\":true,\"frequency_mhz\":150}}}\n");
+        "{\"ram\":{\"used_mb\":1,\"total_mb\":2}}\n{}\n{\"engines\":{\"APE\":{\"on\":true,\"frequency_mhz\":"
+        "150}}}\n");
 }
 
 TEST_CASE("real lines of eight boards leave nothing out") {
@@ -249,10 +258,10 @@ TEST_CASE("real lines of eight boards leave nothing out") {
     double ram_used_mb, gpu_mhz, first_rail_mw;
   };
   // Counted by hand from the file.
-  const std::vector<Expected> expected = {
-      {4, 8, 3, 1, 1179, 76, 2532},  {4, 6, 3, 1, 534, 76, 1022},     {8, 8, 6, 1, 721, 318, 0},
-      {6, 6, 3, 1, 4412, 306, 4067}, {6, 6, 3, 2, 3168, 114, 2763},   {8, 9, 3, 3, 6334, 611, 5299},
-      {12, 6, 3, 10, 29114, 305, 3205}, {6, 6, 3, 6, 6185, 621, 12479}};
+  const std::vector<Expected> expected = {{4, 8, 3, 1, 1179, 76, 2532},     {4, 6, 3, 1, 534, 76, 1022},
+                                          {8, 8, 6, 1, 721, 318, 0},        {6, 6, 3, 1, 4412, 306, 4067},
+                                          {6, 6, 3, 2, 3168, 114, 2763},    {8, 9, 3, 3, 6334, 611, 5299},
+                                          {12, 6, 3, 10, 29114, 305, 3205}, {6, 6, 3, 6, 6185, 621, 12479}};
   std::size_t board = 0;
   for (std::string text; std::getline(samples, text);) {
     if (text.starts_with('#')) continue;
