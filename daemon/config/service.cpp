@@ -34,6 +34,10 @@ FamilyOptions read_families(YamlMap map) {
   }
   map.read("load", families.load);
   map.read("verify_timeout_s", families.verify_timeout_s, 1, 3600);
+  map.read("profiles", families.profiles);
+  if (!families.profiles.empty() && families.profiles.front() != '/') {
+    map.fail(map.take("profiles"), "profiles", "must be an absolute directory, not '" + families.profiles + "'");
+  }
   map.finish();
   return families;
 }
@@ -59,6 +63,9 @@ LimitOptions read_limits(YamlMap map) {
   map.read("families", limits.families, 1, 256);
   map.read("queue", limits.queue, 1, 4096);
   map.read("frame_bytes", limits.frame_bytes, 4096, 1ULL << 32);
+  map.read("ring_bytes", limits.ring_bytes, 4096, 1ULL << 36);
+  map.read("ring_bytes_per_uid", limits.ring_bytes_per_uid, 4096, 1ULL << 40);
+  map.read("ring_slots", limits.ring_slots, 1, 1024);
   map.finish();
   return limits;
 }

@@ -25,6 +25,8 @@ struct FamilyOptions {
   /// A module that does not answer its dry run in this time, seconds, is refused: it may loop for ever. Large nets on
   /// small boards need tens of seconds for their first pass.
   std::uint32_t verify_timeout_s = 60;
+  /// Where measured latencies are kept between starts; empty = measured anew each time.
+  std::string profiles = "/var/lib/dofad/profiles";
   bool operator==(const FamilyOptions&) const = default;
 };
 
@@ -48,6 +50,9 @@ struct LimitOptions {
   std::uint32_t families = 8;           ///< each keeps its weights resident
   std::uint32_t queue = 64;             ///< frames waiting, per session: beyond this a caller is flooding
   std::uint64_t frame_bytes = 64ULL << 20;  ///< one frame; 3840 x 2160 rgb8 is 24.9 MB
+  std::uint64_t ring_bytes = 128ULL << 20;  ///< one frame ring: four frames of 3840 x 2160 rgb8 are 99.5 MB
+  std::uint64_t ring_bytes_per_uid = 512ULL << 20;  ///< all rings of a user: pages that nobody touched are charged to us
+  std::uint32_t ring_slots = 64;            ///< frames in flight, per ring
   bool operator==(const LimitOptions&) const = default;
 };
 

@@ -7,17 +7,36 @@
 
 namespace dofa::control {
 
-policy::FamilyFacts facts_of(const engine::Family& family) {
-  policy::FamilyFacts facts;
-  const auto& levels = family.levels();
-  facts.levels = static_cast<std::uint32_t>(levels.size());
-  facts.accuracy_measured = std::all_of(levels.begin(), levels.end(), [](const auto& l) { return l.accuracy.has_value(); });
-  if (facts.accuracy_measured && !levels.empty()) facts.best_accuracy = levels.back().accuracy->top1;
-  return facts;
+namespace {
+
+/// Enough for a first idea; the real measurement waits for a quiet machine.
+constexpr int kQuickRounds = 5;
+
+/// The kept profile where there is one, else a quick look on the first lane's runner.
+Result<void> take_profile(LoadedFamily& loaded, const ProfileKeeper& keeper) {
+  auto latency_us = keeper.find(*loaded.family);
+  const bool kept = latency_us.has_value();
+  if (!kept) {
+    latency_us.emplace();
+    for (std::uint32_t level = 0; level < loaded.family->levels().size(); ++level) {
+      const auto measured = measure_us(*loaded.runners.front(), level, kQuickRounds);
+      if (!measured) return measured.error();
+      latency_us->push_back(*measured);
+    }
+  }
+  loaded.set_profile(std::make_shared<policy::FamilyProfile>(make_profile(*loaded.family, *latency_us)), !kept);
+  return {};
 }
 
-FamilyStore::FamilyStore(config::FamilyOptions options, std::uint32_t limit, std::uint32_t lanes, Verifier verifier)
-    : options_(std::move(options)), limit_(limit), lanes_(lanes), verifier_(std::move(verifier)) {}
+}  // namespace
+
+FamilyStore::FamilyStore(config::FamilyOptions options, std::uint32_t limit, std::uint32_t lanes, Verifier verifier,
+                         ProfileKeeper keeper)
+    : options_(std::move(options)),
+      limit_(limit),
+      lanes_(lanes),
+      verifier_(std::move(verifier)),
+      keeper_(std::move(keeper)) {}
 
 Result<void> FamilyStore::check_room(const std::string& name) const {
   if (std::any_of(families_.begin(), families_.end(), [&](const auto& family) { return family->name == name; })) {
@@ -47,14 +66,18 @@ Result<std::shared_ptr<const LoadedFamily>> FamilyStore::load(const std::string&
   }
   auto family = engine::load_family(checked->directory, checked->description);
   if (!family) return family.error();
-  auto loaded = std::make_shared<LoadedFamily>();
-  loaded->name = checked->description.name;
-  loaded->family = *family;
+  return adopt(*family);
+}
+
+Result<std::shared_ptr<const LoadedFamily>> FamilyStore::adopt(std::shared_ptr<const engine::Family> family) {
+  const std::string name = family->description().name;
+  auto loaded = std::make_shared<LoadedFamily>(name, std::move(family));
   for (std::uint32_t lane = 0; lane < lanes_; ++lane) {
     auto runner = loaded->family->make_runner(loaded->family);
     if (!runner) return runner.error();
     loaded->runners.push_back(std::move(*runner));
   }
+  if (auto profiled = take_profile(*loaded, keeper_); !profiled) return profiled.error();
   const std::lock_guard lock(mutex_);
   if (auto room = check_room(loaded->name); !room) return room.error();  // another load may have been faster
   families_.push_back(loaded);
@@ -67,9 +90,9 @@ std::shared_ptr<LoadedFamily> FamilyStore::find(const std::string& name) const {
   return at == families_.end() ? nullptr : *at;
 }
 
-std::vector<std::shared_ptr<const LoadedFamily>> FamilyStore::all() const {
+std::vector<std::shared_ptr<LoadedFamily>> FamilyStore::all() const {
   const std::lock_guard lock(mutex_);
-  return {families_.begin(), families_.end()};
+  return families_;
 }
 
 bool FamilyStore::remove(const std::string& name) {

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "daemon/base.hpp"
 #include "daemon/control/clock.hpp"
@@ -29,6 +30,7 @@ struct FrameAnswer {
   std::int64_t inference_us = 0;
   std::uint32_t top_count = 0;
   std::array<engine::TopClass, kMaxTop> top{};
+  std::span<const float> logits;  ///< the network's outputs; the runner's, valid during done() only
 };
 
 class Frame {
@@ -50,6 +52,7 @@ class Frame {
   std::shared_ptr<Session> session;
   std::int64_t arrival_us = 0;
   std::int64_t deadline_us = kNever;
+  bool background = false;  ///< above its contract's rate: served when nothing else waits
   FrameAnswer answer;
 };
 

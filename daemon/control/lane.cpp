@@ -9,106 +9,68 @@
 namespace dofa::control {
 namespace {
 
-/// Heap order: the frame that is to run first is at the front.
-bool runs_later(const Frame* left, const Frame* right) {
-  if (left->deadline_us != right->deadline_us) return left->deadline_us > right->deadline_us;
-  return left->arrival_us > right->arrival_us;
-}
+/// How long a lane sleeps where nothing wakes it; only bounds how late it notices that it should stop.
+constexpr std::int64_t kPatienceUs = 1'000'000;
 
 }  // namespace
 
-Lane::Lane(std::uint32_t index, std::size_t capacity, std::function<void()> prepare_thread) : index_(index) {
-  queue_.reserve(capacity);
+Lane::Lane(std::uint32_t index, Scheduler& scheduler, std::function<void()> prepare_thread)
+    : index_(index), scheduler_(scheduler) {
   thread_ = std::thread([this, prepare = std::move(prepare_thread)] { work(prepare); });
 }
 
-Lane::~Lane() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  thread_.join();
-  for (Frame* frame : queue_) end(*frame, {ErrorCode::kCancelled, "the service is stopping"});
-}
+Lane::~Lane() { thread_.join(); }
 
-void Lane::submit(Frame& frame) {
-  {
-    const std::lock_guard lock(mutex_);
-    queue_.push_back(&frame);
-    std::push_heap(queue_.begin(), queue_.end(), runs_later);
-  }
-  wake_.notify_one();
-}
-
-void Lane::cancel(const Session& session) {
-  std::vector<Frame*> cancelled;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto is_others = [&](const Frame* frame) { return frame->session.get() != &session; };
-    const auto first = std::partition(queue_.begin(), queue_.end(), is_others);
-    cancelled.assign(first, queue_.end());
-    queue_.erase(first, queue_.end());
-    std::make_heap(queue_.begin(), queue_.end(), runs_later);
-  }
-  for (Frame* frame : cancelled) end(*frame, {ErrorCode::kCancelled, "the session was closed"});
-}
-
-std::size_t Lane::waiting() const {
-  const std::lock_guard lock(mutex_);
-  return queue_.size();
+void end_frame(Frame& frame, const Error& error) {
+  frame.session.reset();
+  frame.done(&error, frame.answer);
 }
 
 void Lane::work(const std::function<void()>& prepare_thread) {
   pthread_setname_np(pthread_self(), ("lane-cpu-" + std::to_string(index_)).c_str());
   prepare_thread();
-  std::unique_lock lock(mutex_);
   while (true) {
-    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-    if (stopping_) return;
-    std::pop_heap(queue_.begin(), queue_.end(), runs_later);
-    Frame* frame = queue_.back();
-    queue_.pop_back();
-    lock.unlock();
-    serve(*frame);
-    lock.lock();
+    const Job job = scheduler_.next(index_, kPatienceUs);
+    switch (job.kind) {
+      case Job::Kind::kStop:
+        return;
+      case Job::Kind::kIdle:
+        if (job.idle_task) job.idle_task();
+        break;
+      case Job::Kind::kDrop:
+        end_frame(*job.frame, {ErrorCode::kMissedDeadline, policy::describe(job.reason)});
+        break;
+      case Job::Kind::kRun:
+        serve(*job.frame, job.level);
+        break;
+    }
   }
 }
 
-void Lane::end(Frame& frame, const Error& error) {
-  const std::shared_ptr<Session> session = std::move(frame.session);
-  session->settle_dropped();
-  frame.done(&error, frame.answer);
-}
-
-void Lane::serve(Frame& frame) {
+void Lane::serve(Frame& frame, std::uint32_t level) {
   const std::int64_t start = now_us();
-  const std::shared_ptr<Session> session = std::move(frame.session);  // outlives the frame, which done() may delete
-  if (start > frame.deadline_us && session->contract().when_late == policy::WhenLate::kDrop) {
-    frame.session = session;
-    end(frame, {ErrorCode::kMissedDeadline, "its deadline had passed before a processor was free"});
-    return;
-  }
   busy_since_us_.store(start, std::memory_order_relaxed);
+  const std::shared_ptr<Session> session = std::move(frame.session);  // outlives the frame, which done() may delete
   FrameAnswer& answer = frame.answer;
-  answer.level = session->level();
+  answer.level = level;
   answer.queue_us = start - frame.arrival_us;
   engine::Runner& runner = *session->family().runners[index_];
-  const auto prepared = runner.prepare(answer.level, frame.image);
+  const auto prepared = runner.prepare(level, frame.image);
   const std::int64_t ready = now_us();
   answer.preprocess_us = ready - start;
-  const auto logits = prepared ? runner.run(answer.level) : prepared.error();
-  const std::int64_t finished = now_us();
+  const auto logits = prepared ? runner.run(level) : prepared.error();
+  answer.inference_us = now_us() - ready;
   busy_since_us_.store(0, std::memory_order_relaxed);
   if (!logits) {
-    frame.session = session;
-    end(frame, logits.error());
+    scheduler_.dropped(*session);
+    frame.done(&logits.error(), answer);
     return;
   }
-  answer.inference_us = finished - ready;
+  answer.logits = *logits;
   answer.top_count = static_cast<std::uint32_t>(
       engine::top_classes(*logits, std::span(answer.top).first(std::min(frame.top_k, kMaxTop))));
-  session->settle(answer, frame.deadline_us, now_us());
+  session->prepare_us.store(answer.preprocess_us, std::memory_order_relaxed);
+  scheduler_.finished(*session, index_, frame, start, now_us());
   frame.done(nullptr, answer);
 }
 

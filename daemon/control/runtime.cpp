@@ -2,6 +2,7 @@
 #include "daemon/control/runtime.hpp"
 
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <optional>
@@ -13,6 +14,11 @@
 namespace dofa::control {
 namespace {
 
+constexpr std::uint32_t kCpu = 0;  // index of the processor
+constexpr std::int64_t kPlanPeriodUs = 100'000;
+constexpr std::int64_t kUnmetPeriodUs = 1'000'000;    // ContractUnmet a session
+constexpr std::int64_t kRefinePeriodUs = 5'000'000;   // between attempts to profile on a quiet machine
+constexpr int kProfileRounds = 9;
 constexpr std::size_t kMaxApplicationBytes = 256;  // 64 characters of at most 4 bytes
 
 std::uint32_t count_lanes(std::uint32_t configured) {
@@ -44,19 +50,27 @@ Result<void> check_application(const std::string& name) {
 
 }  // namespace
 
-Runtime::Runtime(config::ServiceOptions options, Verifier verifier)
+Runtime::Runtime(config::ServiceOptions options, Environment environment)
     : options_(std::move(options)),
       lane_count_(count_lanes(options_.lanes.cpu)),
-      families_(options_.families, options_.limits.families, lane_count_, std::move(verifier)) {
-  const bool onednn = options_.engine.onednn;
-  engine::prepare_inference_thread(onednn);  // this one loads families and warms their runners
-  const std::size_t capacity = static_cast<std::size_t>(options_.limits.sessions) * options_.limits.queue;
+      keeper_{options_.families.profiles, machine_fingerprint(environment.root, lane_count_, environment.version)},
+      families_(options_.families, options_.limits.families, lane_count_, std::move(environment.verifier), keeper_),
+      watcher_(environment.root, lane_count_),
+      scheduler_(lane_count_, static_cast<std::size_t>(options_.limits.sessions) * options_.limits.queue) {
   for (std::uint32_t index = 0; index < lane_count_; ++index) {
-    lanes_.push_back(std::make_unique<Lane>(index, capacity, [onednn] { engine::prepare_inference_thread(onednn); }));
+    lanes_.push_back(std::make_unique<Lane>(index, scheduler_, [this, onednn = options_.engine.onednn] {
+      engine::prepare_inference_thread(onednn);
+      watcher_.add_worker(gettid());
+    }));
   }
 }
 
-Runtime::~Runtime() { shut_down(); }
+Runtime::~Runtime() {
+  shut_down();
+  scheduler_.stop();
+  lanes_.clear();
+  for (Frame* frame : scheduler_.take_back()) end_frame(*frame, {ErrorCode::kCancelled, "the service is stopping"});
+}
 
 void Runtime::set_listener(RuntimeListener* listener) {
   const std::lock_guard lock(mutex_);
@@ -64,22 +78,38 @@ void Runtime::set_listener(RuntimeListener* listener) {
 }
 
 Result<std::shared_ptr<const LoadedFamily>> Runtime::load_family(const std::string& directory) {
+  engine::prepare_inference_thread(options_.engine.onednn);  // whoever's thread this is, it warms the runners
   auto family = families_.load(directory);
+  announce(family);
+  return family;
+}
+
+Result<std::shared_ptr<const LoadedFamily>> Runtime::adopt_family(std::shared_ptr<const engine::Family> family) {
+  auto adopted = families_.adopt(std::move(family));
+  announce(adopted);
+  return adopted;
+}
+
+void Runtime::announce(const Result<std::shared_ptr<const LoadedFamily>>& family) const {
   if (!family) {
     spdlog::warn("family not loaded: {}", family.error().message);
-    return family;
+    return;
   }
   const auto& levels = (*family)->family->levels();
   spdlog::info("family '{}' loaded: {} levels, {:.1f} MB resident", (*family)->name, levels.size(),
                static_cast<double>((*family)->family->resident_bytes()) / 1e6);
   if (listener_ != nullptr) listener_->family_loaded(*family);
-  return family;
 }
 
 void Runtime::load_configured_families() {
   const auto names = options_.families.load.empty() ? find_families(options_.families.roots) : options_.families.load;
   for (const std::string& name : names) (void)load_family(name);  // logged there; the others go on
   if (families_.all().empty()) spdlog::warn("no family is loaded: add one beneath {}", options_.families.roots.front());
+}
+
+std::vector<std::shared_ptr<const LoadedFamily>> Runtime::families() const {
+  const auto all = families_.all();
+  return {all.begin(), all.end()};
 }
 
 Result<void> Runtime::unload_family(const std::string& name, bool force) {
@@ -117,31 +147,26 @@ Result<void> Runtime::check_limits(const SessionRequest& request) const {
   return {};
 }
 
-std::uint32_t Runtime::quietest_lane() const {
-  std::vector<std::uint32_t> users(lane_count_, 0);
-  for (const auto& [id, session] : sessions_) ++users[session->identity().lane];
-  return static_cast<std::uint32_t>(std::min_element(users.begin(), users.end()) - users.begin());
-}
-
 Result<std::shared_ptr<Session>> Runtime::open_session(SessionRequest request) {
   if (auto named = check_application(request.application); !named) return named.error();
   const auto family = families_.find(request.family);
   if (!family) return Error{ErrorCode::kNotFound, "no family '" + request.family + "' is loaded"};
-  if (auto valid = policy::validate(request.contract, facts_of(*family->family)); !valid) return valid.error();
   const std::lock_guard lock(mutex_);
   if (auto room = check_limits(request); !room) return room.error();
-  SessionIdentity identity{next_session_++, request.owner, request.uid, request.application, quietest_lane()};
-  auto session = std::make_shared<Session>(std::move(identity), family, std::move(request.contract));
+  const auto opened = scheduler_.open(request.contract, family->profile());
+  if (!opened) return opened.error();
+  SessionIdentity identity{next_session_++, request.owner, request.uid, request.application};
+  auto session = std::make_shared<Session>(std::move(identity), *opened, family, scheduler_);
+  scheduler_.attach(session);
   sessions_.emplace(session->identity().id, session);
   spdlog::debug("session {} of '{}' opened on '{}'", session->identity().id, request.application, request.family);
   return session;
 }
 
-Result<void> Runtime::set_contract(Session& session, const policy::Contract& contract) {
-  if (auto valid = policy::validate(contract, facts_of(*session.family().family)); !valid) return valid.error();
-  const std::uint32_t before = session.level();
-  session.set_contract(contract);
-  if (listener_ != nullptr && session.level() != before) listener_->subnet_changed(session, before, "contract changed");
+Result<void> Runtime::set_contract(const std::shared_ptr<Session>& session, const policy::Contract& contract) {
+  const std::uint32_t before = session->level();
+  if (auto changed = scheduler_.change(*session, contract); !changed) return changed;
+  if (listener_ != nullptr && session->level() != before) listener_->subnet_changed(*session, before, "contract changed");
   return {};
 }
 
@@ -151,7 +176,7 @@ void Runtime::close_session(const std::shared_ptr<Session>& session, const std::
     const std::lock_guard lock(mutex_);
     sessions_.erase(session->identity().id);
   }
-  lanes_[session->identity().lane]->cancel(*session);
+  for (Frame* frame : scheduler_.close(*session)) end_frame(*frame, {ErrorCode::kCancelled, "the session was closed"});
   spdlog::debug("session {} closed: {}", session->identity().id, reason);
   if (listener_ != nullptr) listener_->session_closed(*session, reason);
 }
@@ -176,10 +201,63 @@ std::vector<std::shared_ptr<Session>> Runtime::sessions() const {
 Result<void> Runtime::submit(const std::shared_ptr<Session>& session, Frame& frame) {
   if (session->closed()) return Error{ErrorCode::kCancelled, "the session is closed"};
   frame.arrival_us = now_us();
-  if (auto admitted = session->admit(frame, limits().queue); !admitted) return admitted;
   frame.session = session;
-  lanes_[session->identity().lane]->submit(frame);
-  return {};
+  auto submitted = scheduler_.submit(frame, limits().queue);
+  if (!submitted) frame.session.reset();
+  return submitted;
+}
+
+void Runtime::tick(std::int64_t now) {
+  const Watcher::Update update = watcher_.update(now);
+  if (update.suspended) {
+    spdlog::info("the machine or the service stood still; what was learnt of its speed is forgotten");
+    scheduler_.suspended(now);
+  }
+  scheduler_.load(kCpu, update.expected_slowdown, now);
+  if (now - planned_us_ >= kPlanPeriodUs) {
+    planned_us_ = now;
+    for (const SessionChange& change : scheduler_.plan(now)) tell(change, now);
+  }
+  refine_profiles(now);
+}
+
+void Runtime::tell(const SessionChange& change, std::int64_t now) const {
+  if (listener_ == nullptr) return;
+  if (change.level_changed) listener_->subnet_changed(*change.session, change.from_level, change.reason);
+  if (!change.unmet || now - change.session->unmet_told_us < kUnmetPeriodUs) return;
+  change.session->unmet_told_us = now;
+  listener_->contract_unmet(*change.session, change.reason, change.nearest.value_or(policy::Contract{}));
+}
+
+void Runtime::refine_profiles(std::int64_t now) {
+  if (now - refined_us_ < kRefinePeriodUs || !watcher_.quiet(now) || scheduler_.waiting() != 0) return;
+  refined_us_ = now;
+  for (const auto& family : families_.all()) {
+    if (family->provisional()) return refine(family);
+  }
+}
+
+/// One idle task a level on the first lane, so that a frame waits for at most one measurement; the last one puts the new
+/// profile in force, provided that the machine stayed quiet all along.
+void Runtime::refine(const std::shared_ptr<LoadedFamily>& family) {
+  const auto levels = static_cast<std::uint32_t>(family->family->levels().size());
+  const auto latency_us = std::make_shared<std::vector<double>>(levels, 0.0);
+  for (std::uint32_t level = 0; level < levels; ++level) {
+    scheduler_.when_idle(0, [this, family, latency_us, level, levels] {
+      if (!watcher_.quiet(now_us()) || !family->provisional()) return;
+      if (const auto measured = measure_us(*family->runners.front(), level, kProfileRounds)) (*latency_us)[level] = *measured;
+      if (level + 1 < levels || std::count(latency_us->begin(), latency_us->end(), 0.0) > 0) return;
+      auto profile = std::make_shared<policy::FamilyProfile>(make_profile(*family->family, *latency_us));
+      family->set_profile(profile, false);
+      for (const auto& session : sessions()) {
+        if (&session->family() == family.get()) scheduler_.set_profile(*session, profile);
+      }
+      if (auto kept = keeper_.keep(*family->family, *latency_us); !kept) {
+        spdlog::warn("the profile is not kept: {}, ignoring", kept.error().message);
+      }
+      spdlog::info("family '{}' profiled on a quiet machine", family->name);
+    });
+  }
 }
 
 std::vector<std::string> Runtime::reconfigure(const config::ServiceOptions& options) {
@@ -196,9 +274,7 @@ config::LimitOptions Runtime::limits() const {
 }
 
 std::vector<ProcessorStatus> Runtime::processors() const {
-  ProcessorStatus cpu{"cpu", lane_count_, 0};
-  for (const auto& lane : lanes_) cpu.queue += lane->waiting();
-  return {cpu};
+  return {{"cpu", lane_count_, scheduler_.waiting(), scheduler_.slowdown(kCpu), watcher_.reading()}};
 }
 
 bool Runtime::healthy(std::int64_t now) const {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The runtime manager: families, sessions, lanes, and the control loop's tick. Knows no bus: whoever wants to hear of
+// The runtime manager: joins families, sessions, lanes, the policy and the monitor. Knows no bus: whoever wants to hear of
 // changes implements RuntimeListener. Thread-safe; the listener is called without any of the runtime's locks held, and
 // may call back.
 #pragma once
@@ -15,7 +15,9 @@
 #include "daemon/config/service.hpp"
 #include "daemon/control/family_store.hpp"
 #include "daemon/control/lane.hpp"
+#include "daemon/control/scheduler.hpp"
 #include "daemon/control/session.hpp"
+#include "daemon/control/watcher.hpp"
 
 namespace dofa::control {
 
@@ -27,6 +29,8 @@ class RuntimeListener {
   virtual void session_closed(const Session& session, const std::string& reason) = 0;
   /// `session` is at another level now.
   virtual void subnet_changed(const Session& session, std::uint32_t from, const std::string& reason) = 0;
+  /// The contract cannot be kept now; at most once a second a session.
+  virtual void contract_unmet(const Session& session, const std::string& reason, const policy::Contract& nearest) = 0;
 };
 
 struct SessionRequest {
@@ -42,25 +46,38 @@ struct ProcessorStatus {
   std::string name;
   std::uint32_t lanes = 0;
   std::uint64_t queue = 0;
+  double slowdown = 1.0;
+  MachineReading machine;
+};
+
+/// What differs between a service and a test.
+struct Environment {
+  Verifier verifier;            ///< may be empty
+  std::string root = "/";       ///< where the monitor looks for /proc and /sys
+  std::string version = "0";    ///< profiles of another version are measured anew
 };
 
 class Runtime {
  public:
-  Runtime(config::ServiceOptions options, Verifier verifier);
+  Runtime(config::ServiceOptions options, Environment environment);
   ~Runtime();
 
   /// Set before the first session is opened; may be null. The listener outlives its registration.
   void set_listener(RuntimeListener* listener);
 
   Result<std::shared_ptr<const LoadedFamily>> load_family(const std::string& directory);
+  /// A family that is in memory already instead of in files.
+  Result<std::shared_ptr<const LoadedFamily>> adopt_family(std::shared_ptr<const engine::Family> family);
   /// kBusy where sessions use it, unless `force`: then they are closed with "family unloaded".
   Result<void> unload_family(const std::string& name, bool force);
   /// Loads what the configuration names, or all there is; failures are logged, the others load.
   void load_configured_families();
-  [[nodiscard]] std::vector<std::shared_ptr<const LoadedFamily>> families() const { return families_.all(); }
+  [[nodiscard]] std::vector<std::shared_ptr<const LoadedFamily>> families() const;
 
+  /// Validates, admits and plans. Errors: kInvalidArgument, kNotFound, kUnsatisfiable, kNotSupported,
+  /// kResourceExhausted, kNotReady.
   Result<std::shared_ptr<Session>> open_session(SessionRequest request);
-  Result<void> set_contract(Session& session, const policy::Contract& contract);
+  Result<void> set_contract(const std::shared_ptr<Session>& session, const policy::Contract& contract);
   void close_session(const std::shared_ptr<Session>& session, const std::string& reason);
   /// Closes whatever the vanished bus connection owned.
   void owner_gone(const std::string& owner);
@@ -69,6 +86,8 @@ class Runtime {
   /// Queues a frame; on an error the frame is still the caller's and done() is not called.
   Result<void> submit(const std::shared_ptr<Session>& session, Frame& frame);
 
+  /// The control loop's turn: readings to the policy, plans to the sessions.
+  void tick(std::int64_t now);
   /// Applies what can change while running and returns the keys that need a restart.
   std::vector<std::string> reconfigure(const config::ServiceOptions& options);
   [[nodiscard]] config::LimitOptions limits() const;
@@ -79,9 +98,13 @@ class Runtime {
   void shut_down();
 
  private:
+  /// Logs the outcome of loading and tells the listener.
+  void announce(const Result<std::shared_ptr<const LoadedFamily>>& family) const;
   Result<void> check_limits(const SessionRequest& request) const;  ///< with the lock held
-  [[nodiscard]] std::uint32_t quietest_lane() const;               ///< with the lock held
   void close_matching(const std::string& reason, const std::function<bool(const Session&)>& matches);
+  void tell(const SessionChange& change, std::int64_t now) const;
+  void refine_profiles(std::int64_t now);
+  void refine(const std::shared_ptr<LoadedFamily>& family);
 
   mutable std::mutex mutex_;
   config::ServiceOptions options_;
@@ -90,8 +113,13 @@ class Runtime {
   bool stopping_ = false;
   std::uint64_t next_session_ = 1;
   std::map<std::uint64_t, std::shared_ptr<Session>> sessions_;
+  const ProfileKeeper keeper_;
   FamilyStore families_;
+  Watcher watcher_;
+  Scheduler scheduler_;
   std::vector<std::unique_ptr<Lane>> lanes_;
+  std::int64_t planned_us_ = 0;
+  std::int64_t refined_us_ = 0;
 };
 
 }  // namespace dofa::control

@@ -48,8 +48,8 @@ TEST_CASE("the shipped configuration reads as the defaults, commented or not") {
   if (!options) FAIL(options.error().message);
   CHECK(*options == ServiceOptions{});
   // Every key the code knows stands in the file: a default written there must not be a default by absence.
-  for (const char* key : {"level", "roots", "load", "verify_timeout_s", "cpu", "onednn", "sessions", "sessions_per_uid",
-                          "families", "queue", "frame_bytes", "tick_ms", "stuck_after_s"}) {
+  for (const char* key : {"level", "roots", "load", "verify_timeout_s", "profiles", "cpu", "onednn", "sessions", "sessions_per_uid",
+                          "families", "queue", "frame_bytes", "ring_bytes", "ring_bytes_per_uid", "ring_slots", "tick_ms", "stuck_after_s"}) {
     INFO(key);
     CHECK(std::regex_search(active, std::regex("\n[ ]+" + std::string(key) + ": ")));
   }
