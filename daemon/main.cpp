@@ -66,9 +66,10 @@ int parse_tegrastats(const std::string& path) {
 
 int serve(const CommandLine& line, config::ServiceOptions options) {
   host::Signals signals;
-  control::Runtime runtime(options, [timeout = options.families.verify_timeout_s](const std::string& directory) {
+  const auto verify = [timeout = options.families.verify_timeout_s](const std::string& directory) {
     return verify_in_child(directory, timeout);
-  });
+  };
+  control::Runtime runtime(options, {verify, line.root, DOFA_VERSION});
   runtime.load_configured_families();
 
   std::mutex reloading;
@@ -92,6 +93,7 @@ int serve(const CommandLine& line, config::ServiceOptions options) {
     const auto signal = signals.wait(static_cast<int>(options.control.tick_ms));
     if (signal == host::Signal::kStop) break;
     if (signal == host::Signal::kReload) (void)reload();
+    runtime.tick(control::now_us());
     service.collect();
     if (runtime.healthy(control::now_us())) host::notify("WATCHDOG=1");
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/bus/family_object.hpp"
 
+#include <cmath>
+
 #include "proto/names.hpp"
 
 namespace dofa::bus {
@@ -32,11 +34,15 @@ std::uint64_t FamilyObject::ResidentBytes() { return family_->family->resident_b
 
 std::vector<Dictionary> FamilyObject::Subnets() {
   std::vector<Dictionary> subnets;
+  const auto profile = family_->profile();
   for (const engine::LevelInfo& level : family_->family->levels()) {
     Dictionary subnet{{"name", sdbus::Variant{level.name}},
                       {"level", sdbus::Variant{static_cast<std::uint32_t>(subnets.size())}},
                       {"resolution", sdbus::Variant{level.resolution}},
                       {"executor", sdbus::Variant{level.executor}}};
+    const double latency_us = profile->levels[subnets.size()].time_us[0];
+    subnet["latency-us:cpu"] = sdbus::Variant{static_cast<std::uint64_t>(std::llround(latency_us))};
+    subnet["provisional:cpu"] = sdbus::Variant{family_->provisional()};
     if (level.macs != 0) subnet["macs"] = sdbus::Variant{level.macs};
     if (level.accuracy) {
       subnet["top1"] = sdbus::Variant{level.accuracy->top1};

@@ -83,8 +83,18 @@ std::string ManagerObject::State() { return stopping_ ? "stopping" : "running"; 
 std::map<std::string, Dictionary> ManagerObject::Processors() {
   std::map<std::string, Dictionary> processors;
   for (const control::ProcessorStatus& status : runtime_.processors()) {
-    processors[status.name] = {{"lanes", sdbus::Variant{status.lanes}},
-                               {"queue", sdbus::Variant{static_cast<std::uint32_t>(status.queue)}}};
+    Dictionary& entry = processors[status.name];
+    const auto show = [&](const char* key, const std::optional<double>& value) {
+      if (value) entry[key] = sdbus::Variant{*value};
+    };
+    entry["lanes"] = sdbus::Variant{status.lanes};
+    entry["queue"] = sdbus::Variant{static_cast<std::uint32_t>(status.queue)};
+    show("slowdown", status.slowdown);
+    show("load", status.machine.load);
+    show("others-load", status.machine.others_load);
+    show("frequency-mhz", status.machine.frequency_mhz);
+    show("temperature-celsius", status.machine.temperature_celsius);
+    show("monitor-share", status.machine.sampler_share);
   }
   return processors;
 }

@@ -121,15 +121,18 @@ void Service::session_closed(const control::Session& session, const std::string&
   object->announce_closed(reason);
 }
 
+std::shared_ptr<SessionObject> Service::object_of(const control::Session& session) {
+  const std::lock_guard lock(mutex_);
+  const auto at = sessions_.find(session.identity().id);
+  return at == sessions_.end() ? nullptr : at->second;
+}
+
 void Service::subnet_changed(const control::Session& session, std::uint32_t from, const std::string& reason) {
-  std::shared_ptr<SessionObject> object;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto at = sessions_.find(session.identity().id);
-    if (at == sessions_.end()) return;
-    object = at->second;
-  }
-  object->announce_subnet(from, reason);
+  if (const auto object = object_of(session)) object->announce_subnet(from, reason);
+}
+
+void Service::contract_unmet(const control::Session& session, const std::string& reason, const policy::Contract& nearest) {
+  if (const auto object = object_of(session)) object->announce_unmet(reason, nearest);
 }
 
 void Service::family_loaded(const std::shared_ptr<const control::LoadedFamily>& family) {

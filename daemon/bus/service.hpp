@@ -47,7 +47,9 @@ class Service final : public control::RuntimeListener {
   void family_unloaded(const std::string& name) override;
   void session_closed(const control::Session& session, const std::string& reason) override;
   void subnet_changed(const control::Session& session, std::uint32_t from, const std::string& reason) override;
+  void contract_unmet(const control::Session& session, const std::string& reason, const policy::Contract& nearest) override;
 
+  [[nodiscard]] std::shared_ptr<SessionObject> object_of(const control::Session& session);
   std::string publish_session(std::shared_ptr<control::Session> session);
   void run_later(std::function<void()> task);
   void run_tasks();

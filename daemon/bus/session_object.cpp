@@ -78,7 +78,7 @@ const engine::LevelInfo& SessionObject::level_info(std::uint32_t level) const {
 void SessionObject::SetContract(const Dictionary& changes) {
   guard("SetContract", [&] {
     if (!caller_is_owner()) require_administrator(getObject(), "another's contract");
-    require(runtime_.set_contract(*session_, require(apply_changes(session_->contract(), changes))));
+    require(runtime_.set_contract(session_, require(apply_changes(session_->contract(), changes))));
     getObject().emitPropertiesChangedSignal(proto::InterfaceName{Adaptor::INTERFACE_NAME},
                                             {proto::PropertyName{"Contract"}});
   });
@@ -114,6 +114,10 @@ void SessionObject::announce_subnet(std::uint32_t from, const std::string& reaso
       {proto::PropertyName{"Subnet"}, proto::PropertyName{"Level"}, proto::PropertyName{"Accuracy"}});
 }
 
+void SessionObject::announce_unmet(const std::string& reason, const policy::Contract& nearest) {
+  emitContractUnmet(reason, to_dictionary(nearest));
+}
+
 void SessionObject::announce_closed(const std::string& reason) {
   emitClosed(reason);
   emitInterfacesRemovedSignal();
@@ -131,9 +135,12 @@ double SessionObject::Accuracy() {
   return accuracy ? accuracy->top1 : std::numeric_limits<double>::quiet_NaN();
 }
 std::uint64_t SessionObject::ExpectedLatency() { return static_cast<std::uint64_t>(session_->expected_latency_us()); }
-std::uint64_t SessionObject::Frames() { return session_->counters().frames; }
-std::uint64_t SessionObject::MissedDeadlines() { return session_->counters().missed; }
-std::uint64_t SessionObject::Dropped() { return session_->counters().dropped; }
-double SessionObject::Attainment() { return session_->counters().attainment(); }
+std::uint64_t SessionObject::Frames() { return session_->stats().frames(); }
+std::uint64_t SessionObject::MissedDeadlines() { return session_->stats().missed(); }
+std::uint64_t SessionObject::Dropped() { return session_->stats().drops(); }
+double SessionObject::Attainment() {
+  const policy::SessionStats stats = session_->stats();
+  return stats.frames() == 0 ? std::numeric_limits<double>::quiet_NaN() : stats.attainment();
+}
 
 }  // namespace dofa::bus

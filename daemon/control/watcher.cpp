@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/control/watcher.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cmath>
+#include <ctime>
+#include <limits>
+
+#include "daemon/control/clock.hpp"
+#include "daemon/policy/slowdown.hpp"
+
+namespace dofa::control {
+namespace {
+
+constexpr std::int64_t kStoodStillUs = 2'000'000;   // far beyond any scheduling delay of a 50 ms loop
+constexpr std::int64_t kClockJumpUs = 100'000;      // BOOTTIME runs on during a suspend, MONOTONIC does not
+constexpr std::int64_t kQuietForUs = 1'000'000;
+constexpr double kQuietOthers = 0.1;  // of a core: what an idle desktop or board uses in passing
+
+std::int64_t boottime_offset_us() {
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return now.tv_sec * 1'000'000LL + now.tv_nsec / 1000 - now_us();
+}
+
+monitor::Options options_for(const std::string& root) {
+  monitor::Options options;
+  options.root = root;
+  return options;
+}
+
+double expected_slowdown(const monitor::Snapshot& snapshot, std::uint32_t lanes) {
+  if (!snapshot.cpu.fresh() || !snapshot.cpu.value.runnable || !snapshot.run_queue.fresh()) {
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+  const monitor::CpuUse& cpu = snapshot.cpu.value;
+  policy::CpuPressure pressure;
+  pressure.own_threads = lanes;
+  pressure.cores = std::max(1.0, cpu.cores);
+  // The sampler sees itself and our workers among the runnable.
+  const double ours = 1.0 + std::min<double>(lanes, cpu.own_cores);
+  pressure.runnable_others = std::max(0.0, static_cast<double>(*cpu.runnable) - ours);
+  pressure.own_cpu_us = cpu.own_cores * static_cast<double>(cpu.window_us);
+  const double scale = static_cast<double>(cpu.window_us) / std::max<double>(1.0, static_cast<double>(snapshot.run_queue.value.window_us));
+  pressure.own_wait_us = static_cast<double>(snapshot.run_queue.value.wait_us) * scale;
+  return policy::expected_cpu_slowdown(pressure);
+}
+
+}  // namespace
+
+Watcher::Watcher(const std::string& root, std::uint32_t lanes)
+    : monitor_(options_for(root)), lanes_(lanes), boottime_offset_us_(boottime_offset_us()) {
+  if (auto started = monitor_.start(); !started) {
+    spdlog::warn("the machine is not watched: {}, ignoring", started.error().message);
+  }
+}
+
+Watcher::Update Watcher::update(std::int64_t now) {
+  for (const monitor::Event& event : monitor_.drain_events()) {
+    spdlog::info("monitor: {} {}{}{}", monitor::source_name(event.source), event.came ? "is there" : "has gone",
+                 event.detail.empty() ? "" : ": ", event.detail);
+  }
+  Update update;
+  const std::int64_t offset = boottime_offset_us();
+  update.suspended = (updated_us_ != 0 && now - updated_us_ > kStoodStillUs) ||
+                     std::abs(offset - boottime_offset_us_) > kClockJumpUs;
+  updated_us_ = now;
+  boottime_offset_us_ = offset;
+
+  const monitor::Snapshot snapshot = monitor_.latest();
+  update.expected_slowdown = expected_slowdown(snapshot, lanes_);
+  MachineReading reading;
+  bool others_busy = true;
+  if (snapshot.cpu.fresh()) {
+    const double cores = std::max(1.0, snapshot.cpu.value.cores);
+    reading.load = snapshot.cpu.value.busy_cores / cores;
+    reading.others_load = snapshot.cpu.value.others_cores / cores;
+    others_busy = snapshot.cpu.value.others_cores > kQuietOthers;
+  }
+  reading.frequency_mhz = monitor::cpu_frequency_mhz(snapshot);
+  reading.temperature_celsius = monitor::cpu_temperature_c(snapshot);
+  if (snapshot.cost.ticks > 0) reading.sampler_share = snapshot.cost.cpu_fraction;
+  const std::lock_guard lock(mutex_);
+  reading_ = reading;
+  if (others_busy) disturbed_us_ = now;
+  return update;
+}
+
+MachineReading Watcher::reading() const {
+  const std::lock_guard lock(mutex_);
+  return reading_;
+}
+
+bool Watcher::quiet(std::int64_t now) const {
+  const std::lock_guard lock(mutex_);
+  return disturbed_us_ != 0 && now - disturbed_us_ > kQuietForUs;
+}
+
+}  // namespace dofa::control
