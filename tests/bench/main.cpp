@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// dofa-bench TOPIC [ARGUMENT…]: measures one thing and prints it, with --json as one object (DESIGN §9).
+#include <cstdio>
+#include <fstream>
+#include <string_view>
+
+#include "tests/bench/topic.hpp"
+
+namespace dofa::bench {
+namespace {
+
+struct Topic {
+  std::string_view name;
+  int (*run)(const Arguments&);
+  std::string_view about;
+};
+
+constexpr Topic kTopics[] = {
+    {"policy", run_policy, "[--json]: time of one dispatcher decision"},
+    {"replay", run_replay,
+     "TRACE… [--policy all|NAME…] [--json] [--plot FILE.svg]: policies over recorded load"},
+};
+
+}  // namespace
+
+std::string cpu_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "unknown";
+}
+
+void begin_report(json::Writer& json, std::string_view topic, unsigned threads) {
+  json.begin_object()
+      .member("schema", 1)
+      .member("topic", topic)
+      .member("cpu", cpu_name())
+      .member("threads", threads);
+  json.key("versions")
+      .begin_object()
+      .member("dofad", DOFA_VERSION)
+      .member("compiler", __VERSION__)
+      .end_object();
+}
+
+}  // namespace dofa::bench
+
+int main(int argc, char** argv) {
+  using namespace dofa::bench;
+  const std::string_view name = argc > 1 ? argv[1] : "";
+  for (const Topic& topic : kTopics) {
+    if (topic.name == name) return topic.run(Arguments(argv + 2, argv + argc));
+  }
+  if (!name.empty()) std::fprintf(stderr, "dofa-bench: no topic '%s'\n", argv[1]);
+  for (const Topic& topic : kTopics) {
+    std::fprintf(stderr, "  dofa-bench %.*s %.*s\n", static_cast<int>(topic.name.size()), topic.name.data(),
+                 static_cast<int>(topic.about.size()), topic.about.data());
+  }
+  return 2;
+}
