@@ -28,6 +28,7 @@ void ArenaSizes::merge(const ArenaSizes& other) {
   features = std::max(features, other.features);
   mid = std::max(mid, other.mid);
   ring = std::max(ring, other.ring);
+  strip = std::max(strip, other.strip);
   image = std::max(image, other.image);
   vector = std::max(vector, other.vector);
   scaled = std::max(scaled, other.scaled);
@@ -207,7 +208,8 @@ void PlanBuilder::block() {
     if (last->residual_from >= 0) {
       if (last->residual_from + 1 == static_cast<int>(first))
         step.residual = Residual::kInput;
-      else if (last->residual_from == static_cast<int>(first) && step.producer != Producer::kCopy)
+      else if (last->residual_from == static_cast<int>(first) && step.producer != Producer::kCopy &&
+               !step.gated)
         step.residual = Residual::kProduced;
       else
         return unsupported("a residual from outside its block");
@@ -311,9 +313,11 @@ void PlanBuilder::choose_strips(BlockStep& step) {
 
   step.group_blocks = step.producer == Producer::kConv ? blocks : std::min(blocks, kGroupBlocks);
   const std::size_t whole = row * blocks * step.produced.height + step.mid.floats();
-  // The produced rows must still be there when the project layer adds them.
+  // The produced rows must still be there when the project layer adds them; and a convolution makes all
+  // channels at once, so that only strips give several threads something to do.
   step.strips_outer =
-      step.residual == Residual::kProduced || (step.projected && !step.gated && whole > 2 * kCacheFloats);
+      step.projected && !step.gated &&
+      (step.residual == Residual::kProduced || step.producer == Producer::kConv || whole > 2 * kCacheFloats);
   int rows = step.mid.height;
   const auto too_large = [&] {
     if (!step.strips_outer) return row * step.group_blocks * ring_rows(rows) > kRingFloats;
@@ -332,7 +336,7 @@ void PlanBuilder::choose_strips(BlockStep& step) {
 
   ArenaSizes sizes;
   sizes.ring = d.ring_block * (step.strips_outer ? blocks : step.group_blocks);
-  sizes.mid = d.out_block * blocks;
+  (step.strips_outer ? sizes.strip : sizes.mid) = d.out_block * blocks;
   if (step.producer == Producer::kConv)
     sizes.image = static_cast<std::size_t>(step.in.channels) * step.conv_kernel *
                   (step.in.width + step.conv_pad_before + step.conv_pad_after + kBlock);

@@ -21,8 +21,9 @@ namespace dofa::engine::kernels {
 struct ArenaSizes {
   std::size_t features = 0;  ///< each of the two feature maps between steps
   std::size_t mid = 0;       ///< output of a block's depthwise convolution
-  std::size_t ring = 0;      ///< padded rows that a depthwise convolution reads
-  std::size_t image = 0;     ///< padded rows of the image
+  std::size_t ring = 0;      ///< padded rows that a depthwise convolution reads, each thread's
+  std::size_t strip = 0;     ///< its output where that is a strip at a time, each thread's
+  std::size_t image = 0;     ///< padded rows of the image, each thread's
   std::size_t vector = 0;    ///< each of the vectors after pooling and inside squeeze-and-excite
   std::size_t scaled = 0;    ///< a project layer's weights multiplied by the gates
 

@@ -113,10 +113,12 @@ HWY_INLINE void accumulate(const float* HWY_RESTRICT x, const float* HWY_RESTRIC
   }
 }
 
-inline constexpr int kSteps = 4;  ///< input channels at a time; divides every channel count (they are multiples of 8)
+inline constexpr int kSteps =
+    4;  ///< input channels at a time; divides every channel count (they are multiples of 8)
 
-/// Asks for the weights that the next blocks will need while these are worked on: late layers read each weight for so few pixels
-/// that memory would otherwise set the pace. Each of the first kSteps tiles asks for its share of the rows.
+/// Asks for the weights that the next blocks will need while these are worked on: late layers read each
+/// weight for so few pixels that memory would otherwise set the pace. Each of the first kSteps tiles asks for
+/// its share of the rows.
 template <int kBlocks>
 HWY_INLINE void prefetch_next(const float* w, std::size_t weight_block, int tile, int tiles) {
   for (int row = tile; row < kSteps; row += tiles) {
@@ -128,7 +130,8 @@ HWY_INLINE void prefetch_next(const float* w, std::size_t weight_block, int tile
 
 /// Tiles [begin, end) of `tiles` in all, of kPixels pixels each, from `first` on.
 template <int kPixels, int kBlocks>
-HWY_NOINLINE void pointwise_tiles(const PointwiseArgs& a, int first, int begin, int end, int tiles, int block) {
+HWY_NOINLINE void pointwise_tiles(const PointwiseArgs& a, int first, int begin, int end, int tiles,
+                                  int block) {
   constexpr int kVectors = kBlocks * kVecs;
   const float* in = a.in + static_cast<std::size_t>(first) * kBlock;
   const float* weights = a.weights + static_cast<std::size_t>(block) * a.weight_block;
@@ -171,7 +174,8 @@ HWY_NOINLINE void pointwise_tiles(const PointwiseArgs& a, int first, int begin, 
 }
 
 template <int kBlocks, int kPixels = kTilePixels>
-HWY_INLINE void pointwise_pixels(const PointwiseArgs& a, int first, int begin, int end, int tiles, int pixels, int block) {
+HWY_INLINE void pointwise_pixels(const PointwiseArgs& a, int first, int begin, int end, int tiles, int pixels,
+                                 int block) {
   if constexpr (kPixels > 1) {
     if (pixels < kPixels)
       return pointwise_pixels<kBlocks, kPixels - 1>(a, first, begin, end, tiles, pixels, block);
@@ -179,7 +183,8 @@ HWY_INLINE void pointwise_pixels(const PointwiseArgs& a, int first, int begin, i
   pointwise_tiles<kPixels, kBlocks>(a, first, begin, end, tiles, block);
 }
 
-/// All pixels of kBlocks blocks of output channels, in tiles of even size: 49 pixels are 13 + 12 + 12 + 12, not 14 + 14 + 14 + 7.
+/// All pixels of kBlocks blocks of output channels, in tiles of even size: 49 pixels are 13 + 12 + 12 + 12,
+/// not 14 + 14 + 14 + 7.
 template <int kBlocks>
 HWY_INLINE void pointwise_blocks(const PointwiseArgs& a, int block) {
   const int tiles = (a.pixels + kTilePixels - 1) / kTilePixels;

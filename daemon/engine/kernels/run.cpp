@@ -2,8 +2,11 @@
 #include "daemon/engine/kernels/run.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 namespace dofa::engine::kernels {
 namespace {
@@ -35,77 +38,94 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_;
 };
 
-/// One run of one plan. `input` and `output` of a step are the arena's two feature maps in turn.
+/// Work below this many multiply-adds is not worth handing to another thread.
+constexpr std::int64_t kShareMacs = 100'000;
+constexpr int kTileBlocks = 2;    ///< blocks of output channels that a pointwise kernel works on together
+constexpr int kTilePixels = 14;   ///< pixels in its widest tile
+constexpr int kLinearBlocks = 4;  ///< blocks of outputs that the linear kernel works on together
+
+/// One run of one plan. A step reads input() and writes output(), the arena's two feature maps in turn.
 class Run {
  public:
-  Run(Arena& arena, const float* image, Timing* timing)
-      : arena_(arena), image_(image), timing_(timing), kernels_(kernel_table()) {}
+  Run(Arena& arena, const float* image, Team& team, Timing* timing)
+      : arena_(arena), image_(image), team_(team), timing_(timing), kernels_(kernel_table()) {
+    for (Arena::Worker& worker : arena_.workers) worker.padded = nullptr;
+  }
 
   void operator()(const BlockStep& step);
   void operator()(const PointwiseStep& step);
   void operator()(const LinearStep& step);
 
-  [[nodiscard]] bool finite() const { return finite_; }
+  [[nodiscard]] bool finite() const { return finite_.load(std::memory_order_relaxed); }
   [[nodiscard]] const float* vector() const { return arena_.vectors[vector_]; }
 
  private:
   const float* input() const { return arena_.features[current_]; }
   float* output() { return arena_.features[1 - current_]; }
 
-  void clear_padding(const BlockStep& step);
-  void produce(const BlockStep& step, int block, int blocks, float* ring, int first_row, int last_row);
-  void produce_conv(const BlockStep& step, float* ring, int first_row, int last_row);
-  void fetch_image_rows(const BlockStep& step, int end);
+  Arena::Worker& prepare(const BlockStep& step, int worker);
+  void produce(const BlockStep& step, Arena::Worker& own, int block, int blocks, float* ring, int first_row,
+               int last_row);
+  void produce_conv(const BlockStep& step, Arena::Worker& own, float* ring, int first_row, int last_row);
+  void fetch_image_rows(const BlockStep& step, Arena::Worker& own, int end);
   void filter(const BlockStep& step, int block, int blocks, const float* ring, float* out, int first_row,
               int last_row);
-  void project(const BlockStep& step, const float* mid, const float* weights, std::size_t weight_block,
-               int first_row, int last_row);
-  void groups_outer(const BlockStep& step, float* mid);
-  void strips_outer(const BlockStep& step, float* mid);
-  void gate(const BlockStep& step, float* mid, const float*& weights, std::size_t& weight_block);
+  PointwiseArgs projection(const BlockStep& step, const float* mid, std::size_t mid_block);
+  void project_strip(const BlockStep& step, const Arena::Worker& own, int first_row, int last_row);
+  void group(const BlockStep& step, Arena::Worker& own, float* mid, int block, int blocks);
+  void strips(const BlockStep& step, Arena::Worker& own, int first_row, int last_row);
+  void gate(const BlockStep& step, float* mid, PointwiseArgs& projection);
+  void pointwise(const PointwiseArgs& whole);
   void apply(const DenseStep& step, const float* in, float* out, Timing::Kind kind);
 
   Arena& arena_;
   const float* image_;
+  Team& team_;
   Timing* timing_;
   const KernelTable& kernels_;
   int current_ = 0;
   int vector_ = 0;
-  int image_rows_ = 0;  ///< fetched so far
-  bool finite_ = true;
+  std::atomic<bool> finite_{true};
 };
 
-/// Zeroes the ring's columns left and right of the plane; nothing writes them afterwards.
-void Run::clear_padding(const BlockStep& step) {
+/// The worker's own memory, with the ring's columns left and right of the plane zeroed; nothing writes those
+/// afterwards.
+Arena::Worker& Run::prepare(const BlockStep& step, int worker) {
+  Arena::Worker& own = arena_.workers[static_cast<std::size_t>(worker)];
+  if (own.padded == &step) return own;
+  own.padded = &step;
   const DepthwiseArgs& d = step.depthwise;
   const std::size_t left = static_cast<std::size_t>(d.pad_before) * kBlock;
   const std::size_t right = left + static_cast<std::size_t>(step.produced.width) * kBlock;
   const int blocks = step.strips_outer ? blocks_of(step.mid.channels) : step.group_blocks;
   for (int row = 0; row < blocks * d.ring_rows; ++row) {
-    float* line = arena_.ring + row * d.ring_row;
+    float* line = own.ring + row * d.ring_row;
     std::fill_n(line, left, 0.0f);
     std::fill(line + right, line + d.ring_row, 0.0f);
   }
+  return own;
 }
 
 /// Copies image rows up to `end` into the padded rows that the first layer reads, and checks that they are
 /// finite.
-void Run::fetch_image_rows(const BlockStep& step, int end) {
+void Run::fetch_image_rows(const BlockStep& step, Arena::Worker& own, int end) {
   const auto width = static_cast<std::size_t>(step.in.width);
   const std::size_t pitch = width + step.conv_pad_before + step.conv_pad_after + kBlock;
-  for (; image_rows_ < end; ++image_rows_) {
+  for (; own.image_rows < end; ++own.image_rows) {
     for (int c = 0; c < step.in.channels; ++c) {
-      float* line = arena_.image +
-                    (static_cast<std::size_t>(c) * step.conv_kernel + image_rows_ % step.conv_kernel) * pitch;
+      float* line =
+          own.image +
+          (static_cast<std::size_t>(c) * step.conv_kernel + own.image_rows % step.conv_kernel) * pitch;
       std::fill_n(line, step.conv_pad_before, 0.0f);
-      const float* from = image_ + (static_cast<std::size_t>(c) * step.in.height + image_rows_) * width;
-      finite_ &= kernels_.copy_finite(from, line + step.conv_pad_before, width);
+      const float* from = image_ + (static_cast<std::size_t>(c) * step.in.height + own.image_rows) * width;
+      if (!kernels_.copy_finite(from, line + step.conv_pad_before, width))
+        finite_.store(false, std::memory_order_relaxed);
       std::fill(line + step.conv_pad_before + width, line + pitch, 0.0f);
     }
   }
 }
 
-void Run::produce_conv(const BlockStep& step, float* ring, int first_row, int last_row) {
+void Run::produce_conv(const BlockStep& step, Arena::Worker& own, float* ring, int first_row, int last_row) {
   const DepthwiseArgs& d = step.depthwise;
   const int k = step.conv_kernel;
   const std::size_t pitch =
@@ -123,13 +143,12 @@ void Run::produce_conv(const BlockStep& step, float* ring, int first_row, int la
   a.out_block = d.ring_block;
   for (int y = first_row; y < last_row; ++y) {
     const int top = y * step.conv_stride - step.conv_pad_before;
-    fetch_image_rows(step, std::min(top + k, step.in.height));
+    fetch_image_rows(step, own, std::min(top + k, step.in.height));
     for (int c = 0; c < step.in.channels; ++c) {
       for (int ky = 0; ky < k; ++ky) {
         const int row = top + ky;
         const bool inside = row >= 0 && row < step.in.height;
-        rows[c * k + ky] =
-            inside ? arena_.image + static_cast<std::size_t>(c * k + row % k) * pitch : nullptr;
+        rows[c * k + ky] = inside ? own.image + static_cast<std::size_t>(c * k + row % k) * pitch : nullptr;
       }
     }
     a.out = ring + static_cast<std::size_t>(y % d.ring_rows) * d.ring_row +
@@ -139,13 +158,14 @@ void Run::produce_conv(const BlockStep& step, float* ring, int first_row, int la
 }
 
 /// Fills ring rows [first_row, last_row) of `blocks` blocks of channels.
-void Run::produce(const BlockStep& step, int block, int blocks, float* ring, int first_row, int last_row) {
+void Run::produce(const BlockStep& step, Arena::Worker& own, int block, int blocks, float* ring,
+                  int first_row, int last_row) {
   const DepthwiseArgs& d = step.depthwise;
   const auto width = static_cast<std::size_t>(step.produced.width);
   const std::int64_t pixels = static_cast<std::int64_t>(last_row - first_row) * step.produced.width;
   if (step.producer == Producer::kConv) {
     const Stopwatch watch(timing_, Timing::kConv, pixels * step.produced.channels * step.first.in_channels);
-    return produce_conv(step, ring, first_row, last_row);
+    return produce_conv(step, own, ring, first_row, last_row);
   }
   const int channels = std::min(step.produced.channels - block * kBlock, blocks * kBlock);
   const Stopwatch watch(timing_, Timing::kExpand,
@@ -205,88 +225,102 @@ void Run::filter(const BlockStep& step, int block, int blocks, const float* ring
   kernels_.depthwise(a);
 }
 
-/// Project layer over output rows [first_row, last_row); `mid` points to first_row.
-void Run::project(const BlockStep& step, const float* mid, const float* weights, std::size_t weight_block,
-                  int first_row, int last_row) {
-  const DepthwiseArgs& d = step.depthwise;
-  const auto width = static_cast<std::size_t>(step.out.width);
+/// What the project layer does with all of `mid`.
+PointwiseArgs Run::projection(const BlockStep& step, const float* mid, std::size_t mid_block) {
   PointwiseArgs a;
   a.in = mid;
-  a.in_block = d.out_block;
+  a.in_block = mid_block;
   a.in_channels = step.mid.channels;
-  a.weights = weights;
-  a.weight_block = weight_block;
+  a.weights = step.project.floats();
+  a.weight_block = step.project.weight_block;
   a.out_blocks = blocks_of(step.out.channels);
   a.epilogue = step.project.epilogue;
+  a.pixels = a.width = static_cast<int>(step.out.pixels());
+  a.out = output();
+  a.out_block = a.out_row = step.out.pixels() * kBlock;
+  if (step.residual == Residual::kInput) {
+    a.residual = input();
+    a.residual_block = a.residual_row = a.out_block;
+  }
+  return a;
+}
+
+/// Project layer over output rows [first_row, last_row), which lie in the worker's strip.
+void Run::project_strip(const BlockStep& step, const Arena::Worker& own, int first_row, int last_row) {
+  const DepthwiseArgs& d = step.depthwise;
+  const auto width = static_cast<std::size_t>(step.out.width);
+  const Stopwatch watch(timing_, Timing::kProject,
+                        static_cast<std::int64_t>(last_row - first_row) * step.out.width * step.mid.channels *
+                            step.out.channels);
+  PointwiseArgs a = projection(step, own.strip, d.out_block);
   a.width = step.out.width;
-  a.out_block = step.out.pixels() * kBlock;
   a.out_row = width * kBlock;
-  const Stopwatch watch(
-      timing_, Timing::kProject,
-      static_cast<std::int64_t>(last_row - first_row) * step.out.width * a.in_channels * step.out.channels);
+  a.out += first_row * a.out_row;
+  if (step.residual == Residual::kInput) {
+    a.residual += first_row * a.out_row;
+    a.residual_row = a.out_row;
+  }
   while (first_row < last_row) {
     int rows = last_row - first_row;
-    a.out = output() + static_cast<std::size_t>(first_row) * width * kBlock;
-    if (step.residual == Residual::kInput) {
-      a.residual = input() + static_cast<std::size_t>(first_row) * width * kBlock;
-      a.residual_block = step.in.pixels() * kBlock;
-      a.residual_row = width * kBlock;
-    } else if (step.residual == Residual::kProduced) {
+    if (step.residual == Residual::kProduced) {
+      // Rows until the ring wraps round.
       const int slot = first_row % d.ring_rows;
       rows = std::min(rows, d.ring_rows - slot);
-      a.residual = arena_.ring + slot * d.ring_row + static_cast<std::size_t>(d.pad_before) * kBlock;
+      a.residual = own.ring + slot * d.ring_row + static_cast<std::size_t>(d.pad_before) * kBlock;
       a.residual_block = d.ring_block;
       a.residual_row = d.ring_row;
     }
     a.pixels = rows * step.out.width;
     kernels_.pointwise(a);
-    a.in += static_cast<std::size_t>(rows) * width * kBlock;
+    a.in += rows * a.out_row;
+    a.out += rows * a.out_row;
     first_row += rows;
   }
 }
 
-/// Produced rows that depthwise output rows up to `row` need.
+/// The produced row behind the last that depthwise output rows before `row` need.
 int rows_needed(const BlockStep& step, int row) {
   const DepthwiseArgs& d = step.depthwise;
   return std::clamp((row - 1) * d.stride - d.pad_before + d.kernel, 0, d.in_height);
 }
 
-void Run::groups_outer(const BlockStep& step, float* mid) {
-  const int blocks = blocks_of(step.mid.channels);
-  for (int block = 0; block < blocks; block += step.group_blocks) {
-    const int count = std::min(step.group_blocks, blocks - block);
-    int produced = 0;
-    for (int row = 0; row < step.mid.height; row += step.strip_rows) {
-      const int end = std::min(row + step.strip_rows, step.mid.height);
-      const int needed = rows_needed(step, end);
-      produce(step, block, count, arena_.ring, produced, needed);
-      produced = needed;
-      filter(step, block, count, arena_.ring,
-             mid + block * step.depthwise.out_block + static_cast<std::size_t>(row) * step.mid.width * kBlock,
-             row, end);
-    }
-  }
-}
-
-void Run::strips_outer(const BlockStep& step, float* mid) {
-  const int blocks = blocks_of(step.mid.channels);
+/// A group of channels through the whole plane, strip by strip.
+void Run::group(const BlockStep& step, Arena::Worker& own, float* mid, int block, int blocks) {
   int produced = 0;
+  own.image_rows = 0;
   for (int row = 0; row < step.mid.height; row += step.strip_rows) {
     const int end = std::min(row + step.strip_rows, step.mid.height);
     const int needed = rows_needed(step, end);
+    produce(step, own, block, blocks, own.ring, produced, needed);
+    produced = needed;
+    float* to =
+        mid + block * step.depthwise.out_block + static_cast<std::size_t>(row) * step.mid.width * kBlock;
+    filter(step, block, blocks, own.ring, to, row, end);
+  }
+}
+
+/// Output rows [first_row, last_row) through all groups and the project layer, strip by strip.
+void Run::strips(const BlockStep& step, Arena::Worker& own, int first_row, int last_row) {
+  const DepthwiseArgs& d = step.depthwise;
+  const int blocks = blocks_of(step.mid.channels);
+  int produced = std::max(0, first_row * d.stride - d.pad_before);
+  own.image_rows = std::max(0, produced * step.conv_stride - step.conv_pad_before);
+  for (int row = first_row; row < last_row; row += step.strip_rows) {
+    const int end = std::min(row + step.strip_rows, last_row);
+    const int needed = rows_needed(step, end);
     for (int block = 0; block < blocks; block += step.group_blocks) {
       const int count = std::min(step.group_blocks, blocks - block);
-      float* ring = arena_.ring + block * step.depthwise.ring_block;
-      produce(step, block, count, ring, produced, needed);
-      filter(step, block, count, ring, mid + block * step.depthwise.out_block, row, end);
+      float* ring = own.ring + block * d.ring_block;
+      produce(step, own, block, count, ring, produced, needed);
+      filter(step, block, count, ring, own.strip + block * d.out_block, row, end);
     }
     produced = needed;
-    project(step, mid, step.project.floats(), step.project.weight_block, row, end);
+    project_strip(step, own, row, end);
   }
 }
 
 /// Works the gates out and multiplies them into the activations or the project weights, whichever are fewer.
-void Run::gate(const BlockStep& step, float* mid, const float*& weights, std::size_t& weight_block) {
+void Run::gate(const BlockStep& step, float* mid, PointwiseArgs& projection) {
   float* pool = arena_.vectors[0];
   float* gates = arena_.vectors[2];
   const float mean = 1.0f / static_cast<float>(step.mid.pixels());
@@ -294,35 +328,103 @@ void Run::gate(const BlockStep& step, float* mid, const float*& weights, std::si
   apply(step.reduce, pool, arena_.vectors[1], Timing::kSqueezeExcite);
   apply(step.expand, arena_.vectors[1], gates, Timing::kSqueezeExcite);
   const Stopwatch watch(timing_, Timing::kSqueezeExcite, 0);
-  const int out_blocks = step.projected ? blocks_of(step.out.channels) : 0;
-  if (step.projected && static_cast<std::size_t>(out_blocks) * kBlock < step.mid.pixels()) {
-    kernels_.gate_weights({weights, weight_block, step.mid.channels, out_blocks, gates, arena_.scaled});
-    weights = arena_.scaled;
-    weight_block = static_cast<std::size_t>(step.mid.channels) * kBlock;
+  const auto pixels = static_cast<int>(step.mid.pixels());
+  if (step.projected && projection.out_blocks * kBlock < pixels) {
+    kernels_.gate_weights({projection.weights, projection.weight_block, step.mid.channels,
+                           projection.out_blocks, gates, arena_.scaled});
+    projection.weights = arena_.scaled;
+    projection.weight_block = static_cast<std::size_t>(step.mid.channels) * kBlock;
   } else {
-    kernels_.gate({mid, step.depthwise.out_block, blocks_of(step.mid.channels),
-                   static_cast<int>(step.mid.pixels()), gates});
+    kernels_.gate({mid, step.depthwise.out_block, blocks_of(step.mid.channels), pixels, gates});
   }
 }
 
+/// A whole pointwise layer over contiguous planes, shared out by output channels or, where those are few, by
+/// pixels.
+void Run::pointwise(const PointwiseArgs& whole) {
+  const std::int64_t macs =
+      static_cast<std::int64_t>(whole.pixels) * whole.in_channels * whole.out_blocks * kBlock;
+  if (team_.workers() == 1 || macs < kShareMacs) return kernels_.pointwise(whole);
+  const int groups = (whole.out_blocks + kTileBlocks - 1) / kTileBlocks;
+  if (whole.pool != nullptr || groups >= 2 * team_.workers()) {
+    team_.for_each(groups, [&](int unit, int) {
+      PointwiseArgs a = whole;
+      const int block = unit * kTileBlocks;
+      a.weights += block * a.weight_block;
+      a.out_blocks = std::min(kTileBlocks, whole.out_blocks - block);
+      a.epilogue.scale += block * kBlock;
+      a.epilogue.bias += block * kBlock;
+      a.out += block * a.out_block;
+      if (a.residual != nullptr) a.residual += block * a.residual_block;
+      if (a.pool != nullptr) a.pool += block * kBlock;
+      kernels_.pointwise(a);
+    });
+    return;
+  }
+  const int shares = 2 * team_.workers();
+  const int tiles = (whole.pixels + kTilePixels - 1) / kTilePixels;
+  const int share = (tiles + shares - 1) / shares * kTilePixels;
+  team_.for_each((whole.pixels + share - 1) / share, [&](int unit, int) {
+    PointwiseArgs a = whole;
+    const int first = unit * share;
+    a.pixels = a.width = std::min(share, whole.pixels - first);
+    a.in += static_cast<std::size_t>(first) * kBlock;
+    a.out += static_cast<std::size_t>(first) * kBlock;
+    if (a.residual != nullptr) a.residual += static_cast<std::size_t>(first) * kBlock;
+    kernels_.pointwise(a);
+  });
+}
+
 void Run::apply(const DenseStep& step, const float* in, float* out, Timing::Kind kind) {
-  const Stopwatch watch(timing_, kind, static_cast<std::int64_t>(step.in_channels) * step.out_channels);
-  kernels_.linear({in, step.in_channels, step.weights, step.weight_block, step.precision,
-                   blocks_of(step.out_channels), step.epilogue, out});
+  const std::int64_t macs = static_cast<std::int64_t>(step.in_channels) * step.out_channels;
+  const Stopwatch watch(timing_, kind, macs);
+  const int blocks = blocks_of(step.out_channels);
+  const int share =
+      team_.workers() == 1 || macs < kShareMacs
+          ? blocks
+          : (blocks / (2 * team_.workers()) + kLinearBlocks - 1) / kLinearBlocks * kLinearBlocks;
+  const std::size_t bytes = step.precision == Precision::kHalf ? sizeof(std::uint16_t) : sizeof(float);
+  team_.for_each((blocks + share - 1) / share, [&](int unit, int) {
+    const int block = unit * share;
+    LinearArgs a{in,
+                 step.in_channels,
+                 step.weights,
+                 step.weight_block,
+                 step.precision,
+                 std::min(share, blocks - block),
+                 step.epilogue,
+                 out + block * kBlock};
+    a.weights = static_cast<const char*>(step.weights) + block * step.weight_block * bytes;
+    a.epilogue.scale += block * kBlock;
+    a.epilogue.bias += block * kBlock;
+    kernels_.linear(a);
+  });
 }
 
 void Run::operator()(const BlockStep& step) {
-  float* mid = step.projected ? arena_.mid : output();
-  clear_padding(step);
-  if (step.gated) std::fill_n(arena_.vectors[0], blocks_of(step.mid.channels) * kBlock, 0.0f);
   if (step.strips_outer) {
-    strips_outer(step, mid);
+    const int shares = std::min(team_.workers(), step.out.height);
+    team_.for_each(shares, [&](int unit, int worker) {
+      strips(step, prepare(step, worker), step.out.height * unit / shares,
+             step.out.height * (unit + 1) / shares);
+    });
   } else {
-    groups_outer(step, mid);
-    const float* weights = step.project.floats();
-    std::size_t weight_block = step.project.weight_block;
-    if (step.gated) gate(step, mid, weights, weight_block);
-    if (step.projected) project(step, mid, weights, weight_block, 0, step.out.height);
+    float* mid = step.projected ? arena_.mid : output();
+    const int blocks = blocks_of(step.mid.channels);
+    if (step.gated) std::fill_n(arena_.vectors[0], blocks * kBlock, 0.0f);
+    team_.for_each((blocks + step.group_blocks - 1) / step.group_blocks, [&](int unit, int worker) {
+      const int block = unit * step.group_blocks;
+      group(step, prepare(step, worker), mid, block, std::min(step.group_blocks, blocks - block));
+    });
+    PointwiseArgs a;
+    if (step.projected) a = projection(step, mid, step.depthwise.out_block);
+    if (step.gated) gate(step, mid, a);
+    if (step.projected) {
+      const Stopwatch watch(
+          timing_, Timing::kProject,
+          static_cast<std::int64_t>(step.out.pixels()) * step.mid.channels * step.out.channels);
+      pointwise(a);
+    }
   }
   current_ = 1 - current_;
 }
@@ -337,23 +439,22 @@ void Run::operator()(const PointwiseStep& step) {
   a.weight_block = step.dense.weight_block;
   a.out_blocks = blocks_of(step.out.channels);
   a.epilogue = step.dense.epilogue;
-  a.pixels = static_cast<int>(step.in.pixels());
-  a.width = a.pixels;
+  a.pixels = a.width = static_cast<int>(step.in.pixels());
   a.out = output();
-  a.out_block = plane;
-  a.out_row = plane;
+  a.out_block = a.out_row = plane;
   if (step.residual) {
     a.residual = input();
-    a.residual_block = plane;
-    a.residual_row = plane;
+    a.residual_block = a.residual_row = plane;
   }
   if (step.pooled) {
     a.pool = arena_.vectors[0];
     std::fill_n(a.pool, a.out_blocks * kBlock, 0.0f);
   }
-  const Stopwatch watch(timing_, Timing::kPointwise,
-                        static_cast<std::int64_t>(a.pixels) * a.in_channels * step.out.channels);
-  kernels_.pointwise(a);
+  {
+    const Stopwatch watch(timing_, Timing::kPointwise,
+                          static_cast<std::int64_t>(a.pixels) * a.in_channels * step.out.channels);
+    pointwise(a);
+  }
   current_ = 1 - current_;
   if (!step.pooled) return;
   const float mean = 1.0f / static_cast<float>(step.in.pixels());
@@ -366,24 +467,31 @@ void Run::operator()(const LinearStep& step) {
 }
 }  // namespace
 
-Arena::Arena(const ArenaSizes& sizes) : sizes_(sizes) {
-  const std::size_t regions[] = {sizes.features, sizes.features, sizes.mid,    sizes.ring,  sizes.image,
-                                 sizes.vector,   sizes.vector,   sizes.vector, sizes.scaled};
+Arena::Arena(const ArenaSizes& sizes, int worker_count)
+    : workers(static_cast<std::size_t>(worker_count)), sizes_(sizes) {
+  std::vector<std::pair<float**, std::size_t>> regions = {
+      {&features[0], sizes.features}, {&features[1], sizes.features}, {&mid, sizes.mid},
+      {&vectors[0], sizes.vector},    {&vectors[1], sizes.vector},    {&vectors[2], sizes.vector},
+      {&scaled, sizes.scaled},
+  };
+  for (Worker& worker : workers) {
+    regions.insert(regions.end(),
+                   {{&worker.ring, sizes.ring}, {&worker.strip, sizes.strip}, {&worker.image, sizes.image}});
+  }
   std::size_t total = 0;
-  for (const std::size_t region : regions) total += padded(region);
+  for (const auto& [pointer, size] : regions) total += padded(size);
   memory_ = FloatBuffer(total);
-  float** const pointers[] = {&features[0], &features[1], &mid,        &ring,  &image,
-                              &vectors[0],  &vectors[1],  &vectors[2], &scaled};
   float* at = memory_.data();
-  for (std::size_t i = 0; i < std::size(regions); ++i) {
-    *pointers[i] = at;
-    at += padded(regions[i]);
+  for (const auto& [pointer, size] : regions) {
+    *pointer = at;
+    at += padded(size);
   }
 }
 
 bool Arena::fits(const ArenaSizes& s) const {
   return s.features <= sizes_.features && s.mid <= sizes_.mid && s.ring <= sizes_.ring &&
-         s.image <= sizes_.image && s.vector <= sizes_.vector && s.scaled <= sizes_.scaled;
+         s.strip <= sizes_.strip && s.image <= sizes_.image && s.vector <= sizes_.vector &&
+         s.scaled <= sizes_.scaled;
 }
 
 const char* Timing::name(Kind kind) {
@@ -392,19 +500,26 @@ const char* Timing::name(Kind kind) {
   return kNames[kind];
 }
 
-Result<std::span<const float>> run(const Plan& plan, Arena& arena, std::span<const float> image,
+Result<std::span<const float>> run(const Plan& plan, Arena& arena, Team& team, std::span<const float> image,
                                    Timing* timing) {
   const Shape in = plan.input();
   if (image.size() != in.pixels() * in.channels)
     return Error{ErrorCode::kInvalidArgument, "image of another size than the network's"};
-  if (!arena.fits(plan.arena())) return Error{ErrorCode::kInvalidArgument, "arena made for smaller networks"};
-  Run state(arena, image.data(), timing);
+  if (!arena.fits(plan.arena()) || static_cast<int>(arena.workers.size()) < team.workers())
+    return Error{ErrorCode::kInvalidArgument, "arena made for smaller networks or fewer threads"};
+  Run state(arena, image.data(), team, timing);
   for (const Step& step : plan.steps()) {
     std::visit(state, step);
     if (!state.finite())
       return Error{ErrorCode::kInvalidArgument, "the input holds infinities or not-a-numbers"};
   }
   return std::span<const float>(state.vector(), static_cast<std::size_t>(plan.outputs()));
+}
+
+Result<std::span<const float>> run(const Plan& plan, Arena& arena, std::span<const float> image,
+                                   Timing* timing) {
+  Team alone(1);
+  return run(plan, arena, alone, image, timing);
 }
 
 }  // namespace dofa::engine::kernels

@@ -208,12 +208,13 @@ std::vector<double> NaiveNet::evaluate(const std::vector<float>& image) const {
   return vector;
 }
 
-double relative_error(NaiveNet& net) {
+double relative_error(NaiveNet& net, int workers) {
   const Result<Plan> plan = Plan::build(net.layers(), net.input());
   if (!plan) FAIL(plan.error().message);
-  Arena arena(plan->arena());
+  Arena arena(plan->arena(), workers);
+  Team team(workers);
   const std::vector<float> image = net.image();
-  const auto got = run(*plan, arena, image);
+  const auto got = run(*plan, arena, team, image);
   if (!got) FAIL(got.error().message);
   const std::vector<double> wanted = net.evaluate(image);
   REQUIRE(got->size() == wanted.size());

@@ -59,9 +59,9 @@ class NaiveNet {
   std::vector<Raw> raw_;
 };
 
-/// Runs `net` through the kernels and the naive evaluator: the largest difference over the range of the naive
-/// answer.
-double relative_error(NaiveNet& net);
+/// Runs `net` through the kernels on `workers` threads and through the naive evaluator: the largest
+/// difference over the range of the naive answer.
+double relative_error(NaiveNet& net, int workers = 1);
 
 /// The same on every SIMD target of this machine: the worst of them.
 double relative_error_on_all_targets(NaiveNet& net);

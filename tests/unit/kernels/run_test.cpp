@@ -3,6 +3,7 @@
 // machine.
 #include "daemon/engine/kernels/run.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include "daemon/engine/kernels/simd.hpp"
@@ -128,6 +129,32 @@ TEST_CASE("An arena planned over a family serves all of its plans, in any order"
   const auto refused = run(*plan_large, too_small, image_large);
   REQUIRE_FALSE(refused.ok());
   CHECK(refused.error().code == ErrorCode::kInvalidArgument);
+}
+
+TEST_CASE("Any number of threads gives the same answer, bit for bit") {
+  NaiveNet net({3, 150, 131}, 37, 8);
+  net.conv(24, 3, 2, kSwish).depthwise(3, 1, kRelu).pointwise(24, kNone, 0);
+  net.pointwise(144, kRelu).depthwise(5, 2, kRelu).pointwise(24, kNone);
+  net.pointwise(88, kRelu).depthwise(7, 2, kRelu).squeeze_excite(24).pointwise(40, kNone);
+  net.pointwise(240, kSwish).depthwise(5, 1, kSwish).squeeze_excite(64).pointwise(40, kNone, 9);
+  net.pointwise(480, kSwish).pool().linear(640, kSwish).linear(1000, kNone);
+  const auto plan = Plan::build(net.layers(), net.input());
+  REQUIRE(plan.ok());
+  const auto image = net.image();
+  Arena arena(plan->arena());
+  const auto alone = run(*plan, arena, image);
+  REQUIRE(alone.ok());
+  for (const int workers : {2, 3, 8}) {
+    INFO(workers << " workers");
+    Arena shared(plan->arena(), workers);
+    Team team(workers);
+    for (int repeat = 0; repeat < 20; ++repeat) {
+      const auto together = run(*plan, shared, team, image);
+      REQUIRE(together.ok());
+      REQUIRE(std::equal(alone->begin(), alone->end(), together->begin()));
+    }
+    CHECK_FALSE(run(*plan, arena, team, image).ok());
+  }
 }
 
 TEST_CASE("An image with an infinity or a not-a-number is refused") {
