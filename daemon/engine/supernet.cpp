@@ -201,7 +201,7 @@ class Builder {
         if (fits) return width;
       }
     }
-    return static_cast<double>(net.feature_channels) / 1280;
+    return std::clamp(static_cast<double>(net.feature_channels) / 1280, 0.1, 4.0);
   }
 
   const FloatTensors& tensors_;
