@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cmath>
 #include <ctime>
 
@@ -164,7 +165,11 @@ class Ending {
   [[nodiscard]] bool wait(int timeout_ms) const {
     std::array<pollfd, 3> fds{
         {{signal_fd_, POLLIN, 0}, {wake_fd_, POLLIN, 0}, {STDOUT_FILENO, 0, 0}}};  // stdout: errors alone
-    return ::poll(fds.data(), fds.size(), timeout_ms) > 0;
+    int ready = 0;
+    do {
+      ready = ::poll(fds.data(), fds.size(), timeout_ms);
+    } while (ready < 0 && errno == EINTR);
+    return ready > 0;
   }
 
  private:

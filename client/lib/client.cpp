@@ -21,6 +21,14 @@ std::string family_path(const std::map<std::string, Interfaces>& objects, const 
   throw Error(ErrorCode::kNotFound, "no family '" + name + "' is loaded");
 }
 
+/// What the family at `path` calls itself; the path's last part where it has gone meanwhile.
+std::string family_name(const std::map<std::string, Interfaces>& objects, const std::string& path) {
+  const auto object = objects.find(path);
+  if (object == objects.end()) return last_part(path);
+  const auto properties = object->second.find(kFamilyInterface);
+  return properties == object->second.end() ? last_part(path) : family_from(properties->second).name;
+}
+
 /// Numbers in the order of their values, anything else after them by its letters.
 bool comes_before(const SessionInfo& left, const SessionInfo& right) {
   if (left.id.size() != right.id.size()) return left.id.size() < right.id.size();
@@ -73,13 +81,7 @@ std::vector<SessionInfo> Client::sessions() const {
       const auto found = interfaces.find(kSessionInterface);
       if (found == interfaces.end()) continue;
       auto session = session_from(last_part(path), found->second);
-      // The session names its family by path; the family itself knows its name.
-      const auto family = objects.find(session.family);
-      const auto properties =
-          family == objects.end() ? Interfaces::const_iterator{} : family->second.find(kFamilyInterface);
-      session.family = family != objects.end() && properties != family->second.end()
-                           ? family_from(properties->second).name
-                           : last_part(session.family);
+      session.family = family_name(objects, session.family);
       sessions.push_back(std::move(session));
     }
     std::ranges::sort(sessions, comes_before);

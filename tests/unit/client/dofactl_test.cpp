@@ -263,6 +263,7 @@ TEST_CASE("a wrong command line is answered in one line on stderr") {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
       {{"clasify"}, "unknown verb 'clasify'; did you mean 'classify'?"},
       {{"status", "--jsn"}, "unknown option '--jsn'; did you mean '--json'?"},
+      {{"--jsn", "status"}, "unknown option '--jsn'; did you mean '--json'?"},
       {{"--bus"}, "option '--bus' needs a value: --bus system|session|ADDRESS"},
       {{"--color", "red"}, "option '--color' wants auto, always or never, not 'red'"},
       {{"--timeout", "0"}, "option '--timeout' wants a number from 0.001 to 86400, not '0'"},
@@ -334,7 +335,7 @@ TEST_CASE("monitor prints an event a line until it is told to stop") {
 
   monitor.send(signal);
   CHECK(monitor.wait() == kExitOk);
-  CHECK(monitor.err().empty());
+  CHECK(monitor.err() == "");
 }
 
 TEST_CASE("a reader that goes away ends dofactl quietly, even one that waits") {
@@ -342,12 +343,12 @@ TEST_CASE("a reader that goes away ends dofactl quietly, even one that waits") {
   Program monitor({DOFACTL_PROGRAM, "monitor"}, {{"DOFA_BUS", setup.bus.address()}});
   monitor.close_stdout();
   CHECK(monitor.wait() == kExitOk);
-  CHECK(monitor.err().empty());
+  CHECK(monitor.err() == "");
 
   Program help({DOFACTL_PROGRAM, "help"});
   help.close_stdout();
   CHECK(help.wait() == kExitOk);
-  CHECK(help.err().empty());
+  CHECK(help.err() == "");
 }
 
 TEST_CASE("config check and parse-tegrastats run the dofad beside dofactl") {
