@@ -19,9 +19,9 @@ Result<void> take_profile(LoadedFamily& loaded, const ProfileKeeper& keeper) {
   if (!kept) {
     latency_us.emplace();
     for (std::uint32_t level = 0; level < loaded.family->levels().size(); ++level) {
-      const auto measured = measure_us(*loaded.runners.front(), level, kQuickRounds);
+      const auto measured = measure(*loaded.runners.front(), level, kQuickRounds);
       if (!measured) return measured.error();
-      latency_us->push_back(*measured);
+      latency_us->push_back(measured->least_us);  // load can only add: the least is nearest to a quiet machine
     }
   }
   loaded.set_profile(std::make_shared<policy::FamilyProfile>(make_profile(*loaded.family, *latency_us)), !kept);

@@ -24,15 +24,15 @@ std::string digest(const std::string& text) {
 
 }  // namespace
 
-Result<double> measure_us(engine::Runner& runner, std::uint32_t level, int rounds) {
+Result<Timing> measure(engine::Runner& runner, std::uint32_t level, int rounds) {
   std::vector<std::int64_t> times;
   for (int i = 0; i < rounds; ++i) {
     const std::int64_t start = now_us();
     if (auto run = runner.run(level); !run) return run.error();
     times.push_back(std::max<std::int64_t>(1, now_us() - start));
   }
-  std::nth_element(times.begin(), times.begin() + rounds / 2, times.end());
-  return static_cast<double>(times[static_cast<std::size_t>(rounds / 2)]);
+  std::sort(times.begin(), times.end());
+  return Timing{static_cast<double>(times.front()), static_cast<double>(times[times.size() / 2])};
 }
 
 policy::FamilyProfile make_profile(const engine::Family& family, const std::vector<double>& latency_us) {

@@ -14,8 +14,13 @@
 
 namespace dofa::control {
 
-/// Median inference time of `level`, µs, over `rounds` runs of whatever input the runner holds.
-Result<double> measure_us(engine::Runner& runner, std::uint32_t level, int rounds);
+struct Timing {
+  double least_us = 0;
+  double median_us = 0;
+};
+
+/// Inference time of `level` over `rounds` runs of whatever input the runner holds.
+Result<Timing> measure(engine::Runner& runner, std::uint32_t level, int rounds);
 
 /// The policy's view of a family whose levels take `latency_us` on the CPU.
 policy::FamilyProfile make_profile(const engine::Family& family, const std::vector<double>& latency_us);

@@ -245,7 +245,9 @@ void Runtime::refine(const std::shared_ptr<LoadedFamily>& family) {
   for (std::uint32_t level = 0; level < levels; ++level) {
     scheduler_.when_idle(0, [this, family, latency_us, level, levels] {
       if (!watcher_.quiet(now_us()) || !family->provisional()) return;
-      if (const auto measured = measure_us(*family->runners.front(), level, kProfileRounds)) (*latency_us)[level] = *measured;
+      if (const auto measured = measure(*family->runners.front(), level, kProfileRounds)) {
+        (*latency_us)[level] = measured->median_us;
+      }
       if (level + 1 < levels || std::count(latency_us->begin(), latency_us->end(), 0.0) > 0) return;
       auto profile = std::make_shared<policy::FamilyProfile>(make_profile(*family->family, *latency_us));
       family->set_profile(profile, false);
