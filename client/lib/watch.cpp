@@ -105,7 +105,9 @@ class WatchState : public std::enable_shared_from_this<WatchState> {
 
   /// Subscribes, then takes in what is there already. Throws sdbus::Error.
   void start();
-  void stop() { gate_.close(); }
+  /// Afterwards no event is reported, and nothing of the bus is held: a task that is just ending on the
+  /// handlers' thread may keep this object a moment longer, which must not keep the connection.
+  void stop();
 
  private:
   struct Watched {
@@ -121,6 +123,7 @@ class WatchState : public std::enable_shared_from_this<WatchState> {
       if (const auto self = weak.lock()) self->gate_.pass([&] { task(*self); });
     });
   }
+  /// Always a task's last step: the handler may end the watch.
   void report(const Event& event) { handler_(event); }
 
   void take_in(const std::string& path, const Interfaces& interfaces, bool announce);
@@ -128,7 +131,7 @@ class WatchState : public std::enable_shared_from_this<WatchState> {
   void presence_changed(bool present);
   SessionProxy::Signals signals_of(const std::string& id);
 
-  std::shared_ptr<Connection> connection_;  // first, so that it goes after the proxies
+  std::shared_ptr<Connection> connection_;
   std::function<void(const Event&)> handler_;
   Gate gate_;
   std::unique_ptr<PresenceProxy> presence_;
@@ -153,6 +156,15 @@ void WatchState::start() {
   later([objects = connection_->objects()](WatchState& self) {
     for (const auto& [path, interfaces] : objects) self.take_in(path, interfaces, false);
   });
+}
+
+void WatchState::stop() {
+  gate_.close();
+  watched_.clear();
+  service_.reset();
+  objects_.reset();
+  presence_.reset();
+  connection_.reset();
 }
 
 void WatchState::take_in(const std::string& path, const Interfaces& interfaces, bool announce) {
