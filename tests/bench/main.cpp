@@ -16,6 +16,17 @@ struct Topic {
 };
 
 constexpr Topic kTopics[] = {
+#ifdef DOFA_WITH_ENGINE
+    {"engine", run_engine,
+     "[--layers] [--threads N] [--target SIMD] [--nets PART] [--rounds N] [--half-head] [--json]: time of a frame"},
+    {"memory", run_memory, "[--json]: what a resident family costs"},
+    {"switch", run_switch, "[--rounds N] [--json]: time to choose another sub-network, and its first frame"},
+#endif
+#ifdef DOFA_WITH_CLIENT
+    {"live", run_live,
+     "--bus BUS --family NAME [--budget-factor X] [--hogs N] [--own-group] [--two] [--seconds N] [--table] "
+     "[--plot FILE.svg] [--json]: contracts on a running dofad while other programs take the CPU"},
+#endif
     {"policy", run_policy, "[--json]: time of one dispatcher decision"},
     {"replay", run_replay,
      "TRACE… [--policy all|NAME…] [--json] [--plot FILE.svg]: policies over recorded load"},

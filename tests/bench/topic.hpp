@@ -21,7 +21,11 @@ std::string cpu_name();
 void begin_report(json::Writer& json, std::string_view topic, unsigned threads);
 
 // The topics. Each returns the exit status: 0, 1 (failed) or 2 (usage, explained on stderr).
+int run_engine(const Arguments& arguments);
+int run_live(const Arguments& arguments);
+int run_memory(const Arguments& arguments);
 int run_policy(const Arguments& arguments);
 int run_replay(const Arguments& arguments);
+int run_switch(const Arguments& arguments);
 
 }  // namespace dofa::bench

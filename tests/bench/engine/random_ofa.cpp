@@ -2,9 +2,12 @@
 #include "tests/bench/engine/random_ofa.hpp"
 
 #include <cmath>
-#include <cstdio>
+#include <fstream>
 #include <random>
 #include <stdexcept>
+#include <utility>
+
+#include "daemon/engine/checkpoint/checkpoint.hpp"
 
 namespace dofa::bench {
 namespace {
@@ -103,6 +106,10 @@ engine::Statistics random_statistics(const engine::Supernet& supernet, engine::S
   return statistics;
 }
 
+void check(const Result<void>& result) {
+  if (!result) throw std::runtime_error(result.error().message);
+}
+
 template <class T>
 T checked(Result<T> result) {
   if (!result) throw std::runtime_error(result.error().message);
@@ -136,7 +143,7 @@ NamedNet random_net(double width, unsigned seed) {
   return net;
 }
 
-engine::Supernet random_supernet(double width) {
+FloatTensors random_tensors(double width) {
   constexpr int kStageWidths[] = {24, 40, 80, 112, 160};
   constexpr bool kSqueeze[] = {false, true, false, true, true};
   const auto scaled = [&](int channels) {
@@ -177,7 +184,11 @@ engine::Supernet random_supernet(double width) {
   t.weights("feature_mix_layer.conv.weight", {scaled(1280), scaled(960), 1, 1});
   t.weights("classifier.linear.weight", {1000, scaled(1280)});
   t.bias("classifier.linear.bias", 1000);
-  return checked(engine::make_supernet(t.take(), {}));
+  return t.take();
+}
+
+engine::Supernet random_supernet(double width) {
+  return checked(engine::make_supernet(random_tensors(width), {}));
 }
 
 std::shared_ptr<const engine::OfaModel> random_model(const std::vector<NamedNet>& nets) {
@@ -186,12 +197,31 @@ std::shared_ptr<const engine::OfaModel> random_model(const std::vector<NamedNet>
   for (const NamedNet& net : nets) {
     engine::OfaLevel level{net.resolution,
                            checked(engine::extract_subnet(model->supernet, net.architecture))};
-    const auto set = engine::set_statistics(model->supernet, level.subnet,
-                                            random_statistics(model->supernet, level.subnet));
-    if (!set) throw std::runtime_error(set.error().message);
+    const auto statistics = random_statistics(model->supernet, level.subnet);
+    check(engine::set_statistics(model->supernet, level.subnet, statistics));
     model->levels.push_back(std::move(level));
   }
   return model;
+}
+
+void write_random_family(const std::vector<NamedNet>& nets, const std::string& directory) {
+  const engine::FloatTensors tensors = random_tensors(nets.front().width);
+  const engine::Supernet supernet = checked(engine::make_supernet(tensors, {}));
+  config::FamilyFile file;
+  file.name = "random";
+  file.kind = config::FamilyKind::kOfaMobilenetV3;
+  file.classes = supernet.classes;
+  file.supernet.weights = "supernet.pt";
+  file.supernet.width = nets.front().width;
+  check(checkpoint::write_checkpoint(directory + "/supernet.pt", tensors));
+  for (const NamedNet& net : nets) {
+    engine::Subnet subnet = checked(engine::extract_subnet(supernet, net.architecture));
+    config::SubnetEntry entry{net.name, net.resolution, {}, {}, net.architecture, net.name + ".bn.pt"};
+    const auto statistics = engine::statistics_tensors(random_statistics(supernet, subnet));
+    check(checkpoint::write_checkpoint(directory + "/" + entry.statistics, statistics));
+    file.subnets.push_back(std::move(entry));
+  }
+  std::ofstream(directory + "/family.yaml") << config::write_family(file);
 }
 
 }  // namespace dofa::bench
