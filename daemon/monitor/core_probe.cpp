@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "daemon/monitor/proc_parse.hpp"
 #include "daemon/monitor/text.hpp"
 
 namespace dofa::monitor {

@@ -39,7 +39,7 @@ std::optional<fs::path> find_load(const fs::path& devices) {
        entry.increment(error)) {
     std::error_code ignored;
     const std::string name = entry->path().filename().string();
-    if (!entry->is_directory(ignored) || entry->is_symlink(ignored)) continue;
+    if (!entry->is_directory(ignored)) continue;
     if (is_gpu(name) && fs::is_regular_file(entry->path() / "load", ignored)) return entry->path();
     if (entry.depth() >= kDeepest || leads_elsewhere(name)) entry.disable_recursion_pending();
   }

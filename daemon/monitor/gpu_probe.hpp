@@ -30,7 +30,8 @@ class GpuSysfsProbe {
   void find_devfreq();
 
   std::string root_;
-  int searches_left_ = 3;  // through /sys/devices: thousands of entries, and drivers that load late do so early on
+  int searches_left_ =
+      3;  // through /sys/devices: thousands of entries, and drivers that load late do so early on
   Name name_;
   std::optional<SysFile> load_;
   std::optional<SysFile> frequency_;

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "daemon/monitor/bounded.hpp"
+#include "daemon/monitor/values.hpp"
 
 namespace dofa::monitor {
 
@@ -52,12 +53,6 @@ struct PressureTotals {
 /// /proc/pressure/{cpu,memory,io}.
 [[nodiscard]] std::optional<PressureTotals> parse_pressure(std::string_view text);
 
-struct Memory {
-  std::int64_t total_kb = 0;
-  std::int64_t available_kb = 0;  ///< MemAvailable, or free + buffers + cached on kernels without it
-  std::int64_t swap_total_kb = 0;
-  std::int64_t swap_free_kb = 0;
-};
 /// /proc/meminfo.
 [[nodiscard]] std::optional<Memory> parse_meminfo(std::string_view text);
 

@@ -147,7 +147,7 @@ TEST_CASE("the cgroup probe finds our group in every layout, and the smallest qu
         {{"/proc/self/cgroup", "0::/system.slice/dofad.service\n"},
          {"/sys/fs/cgroup/cgroup.procs", ""},
          {"/sys/fs/cgroup/system.slice/cpu.max", "150000 100000\n"},
-         {"/sys/fs/cgroup/system.slice/dofad.service/cpu.max", "max 100000\n"},
+         {"/sys/fs/cgroup/system.slice/dofad.service/cpu.max", "250000 100000\n"},
          {"/sys/fs/cgroup/system.slice/dofad.service/cpu.stat", "usage_usec 1000000\nthrottled_usec 10\n"}});
     CgroupProbe probe(root.path());
     const auto first = probe.sample(1'000'000);
