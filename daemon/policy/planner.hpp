@@ -19,9 +19,9 @@ namespace dofa::policy {
 struct PlannerOptions {
   double capacity = 0.9;  ///< share of a lane's time that may be planned; the rest absorbs surprises
   std::int64_t dwell_us = 1'000'000;  ///< a higher level must have been within reach this long without a gap
-  double margin = 0.06;               ///< … with this much room, so that noise does not lift us
-  double memory_s = 0.5;              ///< how far back a level's record of keeping its budget reaches
-  double give_up = 0.1;  ///< a ceiling that kept its budget less than this share of the time falls
+  double margin = 0.05;               ///< … with this much room, so that noise does not lift us
+  double memory_s = 0.7;              ///< how far back a level's record of keeping its budget reaches
+  double give_up = 0.05;  ///< a ceiling that kept its budget less than this share of the time falls
   std::int64_t probation_us =
       30'000'000;                    ///< a raise that has to be taken back within this is a failed one …
   std::int64_t bar_us = 30'000'000;  ///< … and bars the level this long, three times longer each time …

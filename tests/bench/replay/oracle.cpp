@@ -2,7 +2,6 @@
 #include "tests/bench/replay/oracle.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <tuple>
 
 namespace dofa::replay {
@@ -87,7 +86,6 @@ OracleResult oracle(const World& world, const Application& application) {
 OracleResult oracle_under_dwell(const World& world, const Application& application, std::int64_t dwell_us) {
   const std::int64_t budget_us = *application.contract.latency_budget_us;
   const std::int64_t period_us = *application.contract.period_us;
-  assert(budget_us <= period_us);
   const auto dwell =
       static_cast<std::size_t>(std::max<std::int64_t>(1, (dwell_us + period_us - 1) / period_us));
   // value[level][held]: the best so far with this level held for that many frames, at most `dwell`; starts

@@ -8,7 +8,8 @@
 namespace dofa::replay {
 namespace {
 
-constexpr std::int64_t kAfterStepUs = 2'000'000;
+constexpr std::int64_t kTransientUs = 1'000'000;  // after that, misses are those of the loaded state
+constexpr std::int64_t kRecoveryUs = 2'000'000;
 
 double per_minute(std::size_t count, const World& world) {
   return static_cast<double>(count) * 60e6 / static_cast<double>(world.duration_us);
@@ -18,7 +19,7 @@ std::size_t most_missed_after_a_step(const World& world, const std::vector<Frame
   std::size_t most = 0;
   for (std::size_t p = 0; p < world.phases.size(); ++p) {
     const std::int64_t begin_us = world.phases[p].begin_us;
-    std::int64_t end_us = begin_us + kAfterStepUs;
+    std::int64_t end_us = begin_us + kTransientUs;
     if (p + 1 < world.phases.size()) end_us = std::min(end_us, world.phases[p + 1].begin_us);
     most = std::max(
         most,
@@ -35,7 +36,7 @@ double slowest_recovery_ms(const World& world, const std::vector<FrameRecord>& f
   for (std::size_t p = 0; p < world.phases.size(); ++p) {
     const std::int64_t end_us = world.phases[p].end_us;
     const bool quiet_follows =
-        p + 1 == world.phases.size() || world.phases[p + 1].begin_us > end_us + kAfterStepUs;
+        p + 1 == world.phases.size() || world.phases[p + 1].begin_us > end_us + kRecoveryUs;
     const auto after = std::find_if(frames.begin(), frames.end(),
                                     [&](const FrameRecord& frame) { return frame.arrived_us >= end_us; });
     if (!quiet_follows || after == frames.end()) continue;

@@ -17,8 +17,7 @@ struct Score {
   double mean_accuracy = 0;          ///< of served frames, late ones included
   double switches_per_min = 0;       ///< moves of the planned level
   double level_changes_per_min = 0;  ///< of the level that ran: switches and single-frame dips
-  std::size_t late_after_step =
-      0;  ///< most frames not on time within 2 s (or the next phase) of a load's start
+  std::size_t late_after_step = 0;   ///< most frames not on time in the second after a load came
   double recover_up_ms =
       0;  ///< longest time from a load's end to the next rise of the planned level, where it had fallen
   std::optional<double> coverage_95;  ///< share of frames below their predicted 0.95 quantile
