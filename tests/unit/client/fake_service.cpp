@@ -103,6 +103,9 @@ class FakeSession final
       seen.pixels.clear();
     service_.answer(std::move(reply), std::move(seen));
   }
+  std::tuple<sdbus::UnixFd, sdbus::UnixFd> OpenStream(const Dictionary&) /* override, once in the XML */ {
+    throw proto::error(std::string(proto::kErrorPrefix) + "NotSupported", "streams are tested elsewhere");
+  }
   void Close() override {
     service_.note("Close");
     service_.close_session(getObject().getObjectPath().substr(proto::kSessionPathPrefix.size()), "closed");
