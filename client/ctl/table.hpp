@@ -36,8 +36,8 @@ class Table {
     std::size_t width = 0;  ///< of the terminal, 0 = unlimited
     bool color = false;     ///< a bold header
   };
-  /// With a header line, no trailing blanks, each line ended by a newline. Columns without a single filled cell are
-  /// left out, unless there are no rows at all.
+  /// With a header line, no trailing blanks, each line ended by a newline. Columns without a single filled
+  /// cell are left out, unless there are no rows at all.
   [[nodiscard]] std::string render(const Style& style) const;
 
  private:

@@ -263,9 +263,15 @@ void FakeService::reply_to(InferReply& reply, const SeenFrame& frame) {
 }
 
 std::string FakeService::open_session(const std::string& application, const Dictionary& contract) {
+  std::string id;
+  {
+    const std::lock_guard lock(mutex_);
+    id = std::to_string(next_session_++);
+  }
+  // Not under the lock: the bus's own is taken here, and held while a call comes in.
+  auto session = std::make_shared<FakeSession>(*this, id, application, contract);
   const std::lock_guard lock(mutex_);
-  const std::string id = std::to_string(next_session_++);
-  sessions_[id] = std::make_shared<FakeSession>(*this, id, application, contract);
+  sessions_[id] = std::move(session);
   return id;
 }
 
