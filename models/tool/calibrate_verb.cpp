@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <map>
+#include <memory>
 #include <numeric>
 #include <random>
 
@@ -41,30 +43,67 @@ std::vector<std::size_t> shuffled(std::size_t count) {
   return order;
 }
 
-Result<engine::Statistics> measure(const engine::Supernet& supernet, const config::SubnetEntry& entry,
-                                   const config::Preprocessing& recipe, Pictures& pictures,
-                                   std::size_t batch) {
-  auto subnet = engine::extract_subnet(supernet, entry.architecture);
-  if (!subnet) return subnet.error();
-  engine::Calibration calibration(supernet, std::move(*subnet));
-  engine::Preprocessor preprocessor(recipe);
-  const std::vector<std::size_t> order = shuffled(pictures.size());
-  const std::size_t floats = std::size_t{3} * entry.resolution * entry.resolution;
-  Progress progress("calibrating " + entry.name + ": picture", order.size());
-  for (std::size_t start = 0; start < order.size(); start += batch) {
-    const std::size_t count = std::min(batch, order.size() - start);
-    at::Tensor images = at::empty({static_cast<std::int64_t>(count), 3, entry.resolution, entry.resolution});
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto picture = pictures.load(order[start + i]);
-      if (!picture) return picture.error();
-      const std::span<float> out(images.data_ptr<float>() + i * floats, floats);
-      if (const auto done = preprocessor.run(picture->view, entry.resolution, out); !done)
-        return done.error();
-    }
-    calibration.add(images);
-    progress.step(count);
+/// Preprocesses pictures for one input size into one tensor.
+Result<at::Tensor> make_batch(const std::vector<Picture>& pictures, std::uint32_t side,
+                              engine::Preprocessor& preprocessor) {
+  at::Tensor images = at::empty({static_cast<std::int64_t>(pictures.size()), 3, side, side});
+  const std::size_t floats = std::size_t{3} * side * side;
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    const std::span<float> out(images.data_ptr<float>() + i * floats, floats);
+    if (const auto done = preprocessor.run(pictures[i].view, side, out); !done) return done.error();
   }
-  return calibration.statistics();
+  return images;
+}
+
+/// A sub-network on its way to its statistics.
+struct Candidate {
+  std::size_t entry = 0;  ///< index in the family
+  std::unique_ptr<engine::Calibration> calibration;
+};
+
+/// Decodes each picture once and shows it to every candidate.
+Result<void> show_pictures(const FamilyFolder& folder, Pictures& pictures, std::size_t batch,
+                           const std::vector<Candidate>& candidates) {
+  engine::Preprocessor preprocessor(folder.file.preprocessing);
+  const std::vector<std::size_t> order = shuffled(pictures.size());
+  Progress progress("calibrating: picture", order.size());
+  for (std::size_t start = 0; start < order.size(); start += batch) {
+    std::vector<Picture> decoded;
+    for (std::size_t i = start; i < std::min(start + batch, order.size()); ++i) {
+      auto picture = pictures.load(order[i]);
+      if (!picture) return picture.error();
+      decoded.push_back(std::move(*picture));
+    }
+    std::map<std::uint32_t, at::Tensor> inputs;  // by their side, which sub-networks share
+    for (const Candidate& candidate : candidates) {
+      const std::uint32_t side = folder.file.subnets[candidate.entry].resolution;
+      if (!inputs.contains(side)) {
+        auto images = make_batch(decoded, side, preprocessor);
+        if (!images) return images.error();
+        inputs.emplace(side, std::move(*images));
+      }
+      candidate.calibration->add(inputs.at(side));
+    }
+    progress.step(decoded.size());
+  }
+  return {};
+}
+
+/// The sub-networks to calibrate: the named one, or all.
+Result<std::vector<Candidate>> find_candidates(const FamilyFolder& folder, const engine::Supernet& supernet,
+                                               const std::optional<std::string>& only) {
+  std::vector<Candidate> candidates;
+  for (std::size_t i = 0; i < folder.file.subnets.size(); ++i) {
+    const config::SubnetEntry& entry = folder.file.subnets[i];
+    if (only && entry.name != *only) continue;
+    auto subnet = engine::extract_subnet(supernet, entry.architecture);
+    if (!subnet) return subnet.error();
+    candidates.push_back({i, std::make_unique<engine::Calibration>(supernet, std::move(*subnet))});
+  }
+  if (candidates.empty())
+    return Error{ErrorCode::kNotFound,
+                 folder.directory + ": has no sub-network" + (only ? " '" + *only + "'" : "s")};
+  return candidates;
 }
 
 Result<int> run(const Arguments& arguments) {
@@ -75,13 +114,13 @@ Result<int> run(const Arguments& arguments) {
   auto folder = open_family(words[0]);
   if (!folder) return folder.error();
   if (const auto fits = require_supernet(*folder); !fits) return fits.error();
-  const auto only = arguments.text("--subnet");
-  if (only)
-    if (const auto found = find_subnet(*folder, *only); !found) return found.error();
   const auto supernet = engine::load_supernet(folder->directory, folder->file);
   if (!supernet) return supernet.error();
+  const auto candidates = find_candidates(*folder, *supernet, arguments.text("--subnet"));
+  if (!candidates) return candidates.error();
   const auto pictures = open_pictures(query);
   if (!pictures) return pictures.error();
+  if (const auto shown = show_pictures(*folder, **pictures, batch, *candidates); !shown) return shown.error();
 
   json::Writer writer;
   writer.begin_object()
@@ -89,21 +128,18 @@ Result<int> run(const Arguments& arguments) {
       .member("images", (*pictures)->size())
       .key("subnets")
       .begin_array();
-  for (config::SubnetEntry& entry : folder->file.subnets) {
-    if (only && entry.name != *only) continue;
-    const auto statistics = measure(*supernet, entry, folder->file.preprocessing, **pictures, batch);
-    if (!statistics) return statistics.error();
-    const std::string file = entry.name + ".bn.pt";
-    const auto written =
-        checkpoint::write_checkpoint(folder->path(file), engine::statistics_tensors(*statistics));
-    if (!written) return written.error();
-    entry.statistics = file;
+  for (const Candidate& candidate : *candidates) {
+    config::SubnetEntry& entry = folder->file.subnets[candidate.entry];
+    entry.statistics = entry.name + ".bn.pt";
     entry.accuracy.reset();  // it was measured with other statistics
-    if (const auto saved = save_family(*folder); !saved) return saved.error();
-    writer.begin_object().member("name", entry.name).member("statistics", file).end_object();
+    const auto written = checkpoint::write_checkpoint(
+        folder->path(entry.statistics), engine::statistics_tensors(candidate.calibration->statistics()));
+    if (!written) return written.error();
+    writer.begin_object().member("name", entry.name).member("statistics", entry.statistics).end_object();
     if (!arguments.json())
       std::printf("%s: calibrated with %zu pictures\n", entry.name.c_str(), (*pictures)->size());
   }
+  if (const auto saved = save_family(*folder); !saved) return saved.error();
   if (arguments.json()) std::puts(writer.end_array().end_object().text().c_str());
   return kExitOk;
 }

@@ -71,10 +71,25 @@ void order_by_accuracy(std::vector<config::SubnetEntry>& subnets) {
   std::vector<config::SubnetEntry> known;
   for (const auto& entry : subnets)
     if (entry.accuracy) known.push_back(entry);
-  std::ranges::stable_sort(known, {}, [](const config::SubnetEntry& entry) { return entry.accuracy ? entry.accuracy->top1 : 0.0; });
+  std::ranges::stable_sort(known, {}, [](const config::SubnetEntry& entry) {
+    return entry.accuracy ? entry.accuracy->top1 : 0.0;
+  });
   std::size_t next = 0;
   for (auto& entry : subnets)
     if (entry.accuracy) entry = known[next++];
+}
+
+/// Says which levels another one beats in both cost and accuracy: they only take memory.
+void warn_of_dominated(const engine::Family& family, const std::vector<Hits>& hits) {
+  const auto& levels = family.levels();
+  for (std::size_t i = 0; i < levels.size(); ++i) {
+    for (std::size_t j = 0; j < levels.size(); ++j) {
+      if (levels[j].macs == 0 || levels[j].macs >= levels[i].macs || hits[j].top1 < hits[i].top1) continue;
+      std::fprintf(stderr, "dofa-model: '%s' costs more than '%s' and is no more accurate\n",
+                   levels[i].name.c_str(), levels[j].name.c_str());
+      break;
+    }
+  }
 }
 
 std::string dataset_name(const Arguments& arguments, const std::string& data, const std::string& split) {
@@ -122,6 +137,7 @@ Result<int> run(const Arguments& arguments) {
                   100 * entry.accuracy->top1, 100 * entry.accuracy->top5, images);
   }
   if (arguments.json()) std::puts(writer.end_array().end_object().text().c_str());
+  warn_of_dominated(**family, *hits);
   if (arguments.has("--no-write")) return kExitOk;
   order_by_accuracy(folder->file.subnets);
   if (const auto saved = save_family(*folder); !saved) return saved.error();

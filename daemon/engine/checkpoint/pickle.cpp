@@ -3,8 +3,9 @@
 
 #include <algorithm>
 #include <bit>
-#include <optional>
 #include <unordered_map>
+
+#include "daemon/engine/checkpoint/object_arena.hpp"
 
 namespace dofa::checkpoint {
 namespace {
@@ -57,40 +58,6 @@ enum Opcode : std::uint8_t {
   kFrame = 0x95
 };
 
-constexpr std::array<std::pair<std::string_view, ElementType>, 10> kStorages{
-    {{"torch.FloatStorage", ElementType::kFloat32},
-     {"torch.DoubleStorage", ElementType::kFloat64},
-     {"torch.HalfStorage", ElementType::kFloat16},
-     {"torch.BFloat16Storage", ElementType::kBFloat16},
-     {"torch.LongStorage", ElementType::kInt64},
-     {"torch.IntStorage", ElementType::kInt32},
-     {"torch.ShortStorage", ElementType::kInt16},
-     {"torch.CharStorage", ElementType::kInt8},
-     {"torch.ByteStorage", ElementType::kUint8},
-     {"torch.BoolStorage", ElementType::kBool}}};
-constexpr std::string_view kOrderedDict = "collections.OrderedDict";
-constexpr std::string_view kRebuildTensor = "torch._utils._rebuild_tensor_v2";
-constexpr std::string_view kRebuildOldTensor = "torch._utils._rebuild_tensor";  // before 0.4
-constexpr std::string_view kRebuildParameter = "torch._utils._rebuild_parameter";
-
-constexpr std::size_t kMaxRank = 8;
-constexpr std::size_t kMaxArguments = 8;         // torch's own calls have at most 7
-constexpr std::size_t kMaxStorageKeyBytes = 64;  // a counter, or an address in old files
-constexpr std::size_t kMaxQuotedBytes = 100;     // of a refused name in a message
-
-/// A name from the file as one short line.
-std::string printable(std::string_view name) {
-  std::string text(name.substr(0, kMaxQuotedBytes));
-  std::ranges::replace_if(
-      text, [](unsigned char c) { return c < 0x20 || c >= 0x7F; }, '?');
-  return text + (name.size() > kMaxQuotedBytes ? "…" : "");
-}
-
-/// What ends a run early; the machine turns it into an Error with the position.
-struct Refusal {
-  std::string what;
-};
-
 class Machine {
  public:
   explicit Machine(std::span<const std::byte> bytes)
@@ -99,15 +66,12 @@ class Machine {
   Pickle run() {
     while (!step(static_cast<std::uint8_t>(number(1)))) {
     }
-    pickle_.root = pop();
-    pickle_.size = at_;
-    return std::move(pickle_);
+    const ObjectId root = pop();
+    return {arena_.release(), root, at_};
   }
   [[nodiscard]] std::size_t position() const { return at_; }
 
  private:
-  // -- reading
-  // ------------------------------------------------------------------------------------------------------
   std::span<const std::byte> take(std::uint64_t size) {
     if (size > bytes_.size() - at_) throw Refusal{"truncated"};
     const auto taken = bytes_.subspan(at_, size);
@@ -131,15 +95,8 @@ class Machine {
     return result;
   }
 
-  // -- the stack
-  // ----------------------------------------------------------------------------------------------------
-  Object& object(ObjectId id) { return pickle_.objects[id]; }
   void push(ObjectId id) { stack_.push_back(id); }
-  void push_new(Object fresh) {
-    if (pickle_.objects.size() >= kMaxPickleObjects) throw Refusal{"too many objects"};
-    pickle_.objects.push_back(std::move(fresh));
-    push(static_cast<ObjectId>(pickle_.objects.size() - 1));
-  }
+  void push_new(Object fresh) { push(arena_.add(std::move(fresh))); }
   void push_integer(std::int64_t value) { push_new({.kind = Kind::kInteger, .integer = value}); }
   void push_string(std::string value) { push_new({.kind = Kind::kString, .text = std::move(value)}); }
   ObjectId pop() {
@@ -166,111 +123,13 @@ class Machine {
     push_new({.kind = Kind::kTuple, .items = std::move(items)});
   }
   void extend(Kind kind, const std::vector<ObjectId>& items) {
-    Object& target = object(top());
+    Object& target = arena_[top()];
     if (target.kind != kind)
       throw Refusal{kind == Kind::kDict ? "items set on what is no dict" : "append to no list"};
     if (kind == Kind::kDict && items.size() % 2 != 0) throw Refusal{"a dict key without a value"};
     target.items.insert(target.items.end(), items.begin(), items.end());
   }
 
-  // -- objects by name
-  // ----------------------------------------------------------------------------------------------
-  void push_global(const std::string& name) {
-    const auto* storage =
-        std::ranges::find(kStorages, std::string_view(name), [](const auto& s) { return s.first; });
-    const bool known = storage != kStorages.end() || name == kOrderedDict || name == kRebuildTensor ||
-                       name == kRebuildOldTensor || name == kRebuildParameter;
-    if (!known) throw Refusal{"refused global " + printable(name)};
-    push_new({.kind = Kind::kGlobal,
-              .type = storage != kStorages.end() ? storage->second : ElementType{},
-              .text = name});
-  }
-  const Object& expect(ObjectId id, Kind kind, const char* what) {
-    if (object(id).kind != kind) throw Refusal{std::string("malformed ") + what};
-    return object(id);
-  }
-  /// A tuple's items, copied; refused above `most`, so that recalling a huge tuple again and again costs
-  /// nothing.
-  std::vector<ObjectId> short_tuple(ObjectId id, std::size_t most, const char* what) {
-    const Object& tuple = expect(id, Kind::kTuple, what);
-    if (tuple.items.size() > most) throw Refusal{std::string("malformed ") + what};
-    return tuple.items;
-  }
-  std::vector<std::int64_t> sizes(ObjectId tuple, const char* what) {
-    std::vector<std::int64_t> result;
-    for (const ObjectId id : short_tuple(tuple, kMaxRank, what)) {
-      result.push_back(expect(id, Kind::kInteger, what).integer);
-      if (result.back() < 0) throw Refusal{std::string("negative ") + what};
-    }
-    return result;
-  }
-
-  const std::string& storage_key(ObjectId id) {
-    const std::string& key = expect(id, Kind::kString, "storage key").text;
-    if (key.size() > kMaxStorageKeyBytes) throw Refusal{"malformed storage key"};
-    return key;
-  }
-  /// ('storage', class, key, location, elements[, view]), where view is None or (key, offset, elements) in
-  /// old files.
-  void push_storage(ObjectId id) {
-    const std::vector<ObjectId> items = short_tuple(id, 6, "storage");
-    if (items.size() < 5 || expect(items[0], Kind::kString, "storage").text != "storage")
-      throw Refusal{"malformed storage"};
-    const Object& storage_class = expect(items[1], Kind::kGlobal, "storage class");
-    if (storage_class.text == kOrderedDict || storage_class.text.starts_with("torch._utils"))
-      throw Refusal{"malformed storage class"};
-    Object storage{.kind = Kind::kStorage,
-                   .type = storage_class.type,
-                   .integer = expect(items[4], Kind::kInteger, "storage size").integer,
-                   .text = storage_key(items[2])};
-    if (items.size() == 6 && object(items[5]).kind != Kind::kNone) {
-      const std::vector<ObjectId> view = short_tuple(items[5], 3, "storage view");
-      if (view.size() != 3) throw Refusal{"malformed storage view"};
-      storage.storage_offset = expect(view[1], Kind::kInteger, "storage view").integer;
-      storage.integer = expect(view[2], Kind::kInteger, "storage view").integer;
-    }
-    if (storage.integer < 0 || storage.storage_offset < 0) throw Refusal{"negative storage size"};
-    push_new(std::move(storage));
-  }
-
-  void call(ObjectId function, ObjectId arguments) {
-    const std::string name = expect(function, Kind::kGlobal, "call").text;
-    const std::vector<ObjectId> values = short_tuple(arguments, kMaxArguments, "arguments");
-    if (name == kOrderedDict) return push_ordered_dict(values);
-    if (name == kRebuildParameter && !values.empty()) {
-      expect(values[0], Kind::kTensor, "parameter");
-      return push(values[0]);
-    }
-    if ((name != kRebuildTensor && name != kRebuildOldTensor) || values.size() < 4)
-      throw Refusal{"malformed call of " + name};
-    expect(values[0], Kind::kStorage, "tensor");
-    Object tensor{.kind = Kind::kTensor,
-                  .integer = expect(values[1], Kind::kInteger, "tensor offset").integer,
-                  .shape = sizes(values[2], "tensor shape"),
-                  .strides = sizes(values[3], "tensor strides"),
-                  .storage = values[0]};
-    if (tensor.integer < 0 || tensor.shape.size() != tensor.strides.size()) throw Refusal{"malformed tensor"};
-    push_new(std::move(tensor));
-  }
-
-  /// OrderedDict() or, as Python 2 wrote it, OrderedDict([[key, value], …]).
-  void push_ordered_dict(const std::vector<ObjectId>& values) {
-    Object dict{.kind = Kind::kDict};
-    if (values.size() > 1) throw Refusal{"malformed call of OrderedDict"};
-    if (values.size() == 1) {
-      for (const ObjectId id : expect(values[0], Kind::kList, "OrderedDict").items) {
-        const Object& pair = object(id);
-        if ((pair.kind != Kind::kList && pair.kind != Kind::kTuple) || pair.items.size() != 2)
-          throw Refusal{"malformed OrderedDict"};
-        dict.items.insert(dict.items.end(), pair.items.begin(), pair.items.end());
-        if (++pairs_copied_ > kMaxPickleObjects) throw Refusal{"too many objects"};
-      }
-    }
-    push_new(std::move(dict));
-  }
-
-  // -- memo
-  // ---------------------------------------------------------------------------------------------------------
   void remember(std::uint64_t index) { memo_[static_cast<std::uint32_t>(index)] = top(); }
   void recall(std::uint64_t index) {
     const auto found = memo_.find(static_cast<std::uint32_t>(index));
@@ -278,8 +137,6 @@ class Machine {
     push(found->second);
   }
 
-  // -- opcodes
-  // ------------------------------------------------------------------------------------------------------
   /// Runs one opcode; true for STOP.
   bool step(std::uint8_t opcode) {
     switch (opcode) {
@@ -303,24 +160,24 @@ class Machine {
         break;
       case kReduce: {
         const ObjectId arguments = pop();
-        call(pop(), arguments);
+        push(arena_.call(pop(), arguments));
         break;
       }
       case kBuild:  // the attributes of a state dict (its _metadata); no weights among them
         pop();
-        if (object(top()).kind != Kind::kDict) throw Refusal{"refused state of what is no dict"};
+        if (arena_[top()].kind != Kind::kDict) throw Refusal{"refused state of what is no dict"};
         break;
       case kBinPersId:
-        push_storage(pop());
+        push(arena_.add_storage(pop()));
         break;
       case kGlobal: {
         const std::string module = line();
-        push_global(module + "." + line());
+        push(arena_.add_global(module + "." + line()));
         break;
       }
       case kStackGlobal: {
-        const std::string name = expect(pop(), Kind::kString, "global").text;
-        push_global(expect(pop(), Kind::kString, "global").text + "." + name);
+        const std::string name = arena_.expect(pop(), Kind::kString, "global").text;
+        push(arena_.add_global(arena_.expect(pop(), Kind::kString, "global").text + "." + name));
         break;
       }
       case kBinPut:
@@ -454,11 +311,10 @@ class Machine {
 
   std::span<const std::byte> bytes_;
   std::size_t at_ = 0;
-  Pickle pickle_;
+  ObjectArena arena_;
   std::vector<ObjectId> stack_;
   std::vector<std::size_t> marks_;
   std::unordered_map<std::uint32_t, ObjectId> memo_;
-  std::size_t pairs_copied_ = 0;  // into OrderedDicts from lists, which may be recalled any number of times
 };
 
 }  // namespace
