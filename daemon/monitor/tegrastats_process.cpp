@@ -30,6 +30,7 @@ std::string seconds(std::int64_t us) {
 }
 
 std::string how_it_ended(int status) {
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) return "closed its output or was killed";
   if (WIFSIGNALED(status)) return "killed by signal " + std::to_string(WTERMSIG(status));
   return "exited with status " + std::to_string(WEXITSTATUS(status));
 }
