@@ -18,6 +18,7 @@
 #include "daemon/host/signals.hpp"
 #include "daemon/monitor/tegrastats.hpp"
 #include "daemon/options.hpp"
+#include "daemon/stream/server.hpp"
 
 namespace {
 
@@ -85,7 +86,8 @@ int serve(const CommandLine& line, config::ServiceOptions options) {
     spdlog::info("configuration reloaded");
     return {};
   };
-  bus::Service service(runtime, {line.bus, DOFA_VERSION, reload, [&] { signals.request_stop(); }});
+  stream::Server streams(runtime);
+  bus::Service service(runtime, streams, {line.bus, DOFA_VERSION, reload, [&] { signals.request_stop(); }});
   host::notify("READY=1\nSTATUS=serving");
   spdlog::info("dofad {} serves on the {} bus", DOFA_VERSION, line.bus);
 

@@ -155,7 +155,7 @@ struct dofa_result {
   uint64_t service_us;    /* from there to the answer: preprocess + inference + choosing the top classes */
   uint64_t preprocess_us;
   uint64_t inference_us;
-  uint32_t status;        /* DOFA_STATUS_…; unless OK, only sequence, flags and message count */
+  uint32_t status;        /* DOFA_STATUS_…; unless OK, only sequence and message count */
   uint32_t flags;         /* DOFA_RESULT_… */
   uint32_t level;         /* sub-network used: index in the family, 0 = fastest */
   uint32_t top_count;

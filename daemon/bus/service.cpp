@@ -39,8 +39,8 @@ std::unique_ptr<sdbus::IConnection> connect(const std::string& bus) {
 
 }  // namespace
 
-Service::Service(control::Runtime& runtime, ServiceOptions options)
-    : runtime_(runtime), options_(std::move(options)), connection_(connect(options_.bus)) {
+Service::Service(control::Runtime& runtime, control::StreamGate& streams, ServiceOptions options)
+    : runtime_(runtime), streams_(streams), options_(std::move(options)), connection_(connect(options_.bus)) {
   manager_ = std::make_unique<ManagerObject>(
       *connection_, runtime_, options_.version,
       ManagerHooks{[this](std::function<void()> task) { run_later(std::move(task)); }, options_.reload,
@@ -96,7 +96,7 @@ void Service::run_tasks() {
 }
 
 std::string Service::publish_session(std::shared_ptr<control::Session> session) {
-  auto object = std::make_shared<SessionObject>(*connection_, runtime_, session);
+  auto object = std::make_shared<SessionObject>(*connection_, runtime_, streams_, session);
   bool closed_meanwhile = false;
   {
     const std::lock_guard lock(mutex_);
@@ -109,6 +109,7 @@ std::string Service::publish_session(std::shared_ptr<control::Session> session) 
 }
 
 void Service::session_closed(const control::Session& session, const std::string& reason) {
+  streams_.close_stream(session);
   std::shared_ptr<SessionObject> object;
   {
     const std::lock_guard lock(mutex_);

@@ -34,7 +34,7 @@ class Service final : public control::RuntimeListener {
  public:
   /// Connects, publishes what is loaded, takes the name and serves from its own thread. Throws sdbus::Error where it
   /// can't connect or the name is taken.
-  Service(control::Runtime& runtime, ServiceOptions options);
+  Service(control::Runtime& runtime, control::StreamGate& streams, ServiceOptions options);
   ~Service() override;
 
   /// Destroys the objects of closed sessions. Call it from the control loop.
@@ -55,6 +55,7 @@ class Service final : public control::RuntimeListener {
   void run_tasks();
 
   control::Runtime& runtime_;
+  control::StreamGate& streams_;
   const ServiceOptions options_;
   std::unique_ptr<sdbus::IConnection> connection_;
   std::unique_ptr<ManagerObject> manager_;

@@ -56,9 +56,12 @@ class InferFrame final : public control::Frame {
 
 }  // namespace
 
-SessionObject::SessionObject(sdbus::IConnection& connection, control::Runtime& runtime,
+SessionObject::SessionObject(sdbus::IConnection& connection, control::Runtime& runtime, control::StreamGate& streams,
                              std::shared_ptr<control::Session> session)
-    : AdaptorInterfaces(connection, sdbus::ObjectPath{path_of(*session)}), runtime_(runtime), session_(std::move(session)) {
+    : AdaptorInterfaces(connection, sdbus::ObjectPath{path_of(*session)}),
+      runtime_(runtime),
+      streams_(streams),
+      session_(std::move(session)) {
   registerAdaptor();
   emitInterfacesAddedSignal();
 }
@@ -97,6 +100,15 @@ void SessionObject::Infer(InferReply&& reply, sdbus::UnixFd frame, Dictionary fo
     const auto submitted = runtime_.submit(session_, *call);
     InferFrame& mine = *call.release();  // done() deletes it, whatever happened
     if (!submitted) mine.done(&submitted.error(), mine.answer);
+  });
+}
+
+std::tuple<sdbus::UnixFd, sdbus::UnixFd> SessionObject::OpenStream(const Dictionary& format) {
+  return guard("OpenStream", [&] {
+    if (!caller_is_owner()) throw to_dbus({ErrorCode::kNotAuthorized, "the session belongs to another connection"});
+    auto ends = require(streams_.open_stream(session_, require(parse_stream_request(format))));
+    return std::make_tuple(sdbus::UnixFd{ends.ring.release(), sdbus::adopt_fd},
+                           sdbus::UnixFd{ends.doorbell.release(), sdbus::adopt_fd});
   });
 }
 

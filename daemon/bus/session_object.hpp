@@ -4,9 +4,11 @@
 
 #include <memory>
 #include <string>
+#include <tuple>
 
 #include "daemon/bus/values.hpp"
 #include "daemon/control/runtime.hpp"
+#include "daemon/control/stream_gate.hpp"
 #include "dbus/session_adaptor.hpp"
 
 namespace dofa::bus {
@@ -16,7 +18,8 @@ class SessionObject final : public sdbus::AdaptorInterfaces<org::dofa::Dofa1::Se
   using Adaptor = org::dofa::Dofa1::Session_adaptor;
   using InferReply = sdbus::Result<std::vector<sdbus::Struct<std::uint32_t, double>>, Dictionary>;
 
-  SessionObject(sdbus::IConnection& connection, control::Runtime& runtime, std::shared_ptr<control::Session> session);
+  SessionObject(sdbus::IConnection& connection, control::Runtime& runtime, control::StreamGate& streams,
+                std::shared_ptr<control::Session> session);
   ~SessionObject();
 
   static std::string path_of(const control::Session& session);
@@ -28,6 +31,7 @@ class SessionObject final : public sdbus::AdaptorInterfaces<org::dofa::Dofa1::Se
  private:
   void SetContract(const Dictionary& changes) override;
   void Infer(InferReply&& reply, sdbus::UnixFd frame, Dictionary format) override;
+  std::tuple<sdbus::UnixFd, sdbus::UnixFd> OpenStream(const Dictionary& format) override;
   void Close() override;
 
   std::string Application() override;
@@ -48,6 +52,7 @@ class SessionObject final : public sdbus::AdaptorInterfaces<org::dofa::Dofa1::Se
   [[nodiscard]] const engine::LevelInfo& level_info(std::uint32_t level) const;
 
   control::Runtime& runtime_;
+  control::StreamGate& streams_;
   const std::shared_ptr<control::Session> session_;
 };
 

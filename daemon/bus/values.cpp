@@ -56,6 +56,11 @@ Result<std::string> read_text(const std::string& name, const sdbus::Variant& val
   return value.get<std::string>();
 }
 
+Result<bool> read_flag(const std::string& name, const sdbus::Variant& value) {
+  if (!value.containsValueOfType<bool>()) return invalid(name, "must be true or false");
+  return value.get<bool>();
+}
+
 template <class Target, class T>
 Result<void> store(Target& target, Result<T> value) {
   if (!value) return value.error();
@@ -128,37 +133,68 @@ const std::map<std::string, Reader<Contract>>& contract_readers() {
   return readers;
 }
 
-const std::map<std::string, Reader<FrameFormat>>& format_readers() {
+/// A whole number in [low, high] into a 32-bit member.
+template <class Struct>
+Reader<Struct> number(std::uint32_t Struct::*member, std::int64_t low, std::int64_t high) {
+  return [=](Struct& into, const std::string& name, const sdbus::Variant& value) -> Result<void> {
+    const auto whole_number = read_integer(name, value, low, high);
+    if (!whole_number) return whole_number.error();
+    into.*member = static_cast<std::uint32_t>(*whole_number);
+    return {};
+  };
+}
+
+/// The keys that describe a frame, whether it comes alone or in a stream; Struct has members layout and top_k.
+template <class Struct>
+std::map<std::string, Reader<Struct>> frame_readers() {
   using Layout = engine::ImageLayout;
-  static const auto side = [](std::uint32_t Layout::*member) -> Reader<FrameFormat> {
-    return [=](FrameFormat& format, const std::string& name, const sdbus::Variant& value) -> Result<void> {
-      const auto number = read_integer(name, value, 0, std::numeric_limits<std::uint32_t>::max());
-      if (!number) return number.error();
-      format.layout.*member = static_cast<std::uint32_t>(*number);
-      return {};
+  const auto side = [](std::uint32_t Layout::*member) -> Reader<Struct> {
+    return [read = number(member, 0, std::numeric_limits<std::uint32_t>::max())](
+               Struct& format, const std::string& name, const sdbus::Variant& value) {
+      return read(format.layout, name, value);
     };
   };
-  static const std::map<std::string, Reader<FrameFormat>> readers{
-      {"width", side(&Layout::width)},
-      {"height", side(&Layout::height)},
-      {"stride", side(&Layout::stride)},
-      {"format",
-       [](FrameFormat& format, const std::string& name, const sdbus::Variant& value) -> Result<void> {
-         const auto text = read_text(name, value);
-         if (!text) return text.error();
-         return store(format.layout.format, engine::parse_pixel_format(*text));
-       }},
-      {"top-k",
-       [](FrameFormat& format, const std::string& name, const sdbus::Variant& value) -> Result<void> {
-         const auto number = read_integer(name, value, 1, control::kMaxTop);
-         if (!number) return number.error();
-         format.top_k = static_cast<std::uint32_t>(*number);
-         return {};
-       }},
-      {"deadline-us", [](FrameFormat& format, const std::string& name, const sdbus::Variant& value) {
-         return store(format.deadline_us, read_integer(name, value, 1, policy::kMaxContractTimeUs));
-       }}};
+  return {{"width", side(&Layout::width)},
+          {"height", side(&Layout::height)},
+          {"stride", side(&Layout::stride)},
+          {"format",
+           [](Struct& format, const std::string& name, const sdbus::Variant& value) -> Result<void> {
+             const auto text = read_text(name, value);
+             if (!text) return text.error();
+             return store(format.layout.format, engine::parse_pixel_format(*text));
+           }},
+          {"top-k", number(&Struct::top_k, 1, control::kMaxTop)}};
+}
+
+const std::map<std::string, Reader<FrameFormat>>& format_readers() {
+  static const auto readers = [] {
+    auto all = frame_readers<FrameFormat>();
+    all["deadline-us"] = [](FrameFormat& format, const std::string& name, const sdbus::Variant& value) {
+      return store(format.deadline_us, read_integer(name, value, 1, policy::kMaxContractTimeUs));
+    };
+    return all;
+  }();
   return readers;
+}
+
+const std::map<std::string, Reader<control::StreamRequest>>& stream_readers() {
+  using control::StreamRequest;
+  static const auto readers = [] {
+    auto all = frame_readers<StreamRequest>();
+    all["slots"] = number(&StreamRequest::slots, 1, std::numeric_limits<std::uint32_t>::max());
+    all["raw-output"] = [](StreamRequest& request, const std::string& name, const sdbus::Variant& value) {
+      return store(request.raw_output, read_flag(name, value));
+    };
+    return all;
+  }();
+  return readers;
+}
+
+Result<void> require_size(const Dictionary& dictionary) {
+  for (const char* required : {"width", "height"}) {
+    if (!dictionary.contains(required)) return invalid(required, "is missing from the format");
+  }
+  return {};
 }
 
 }  // namespace
@@ -184,9 +220,7 @@ Dictionary to_dictionary(const Contract& contract) {
 }
 
 Result<FrameFormat> parse_format(const Dictionary& dictionary) {
-  for (const char* required : {"width", "height"}) {
-    if (!dictionary.contains(required)) return invalid(required, "is missing from the format");
-  }
+  if (auto sized = require_size(dictionary); !sized) return sized.error();
   FrameFormat format;
   if (auto read = read_all(dictionary, format_readers(), format); !read) return read.error();
   const auto bytes = engine::check_layout(format.layout);
@@ -195,12 +229,18 @@ Result<FrameFormat> parse_format(const Dictionary& dictionary) {
   return format;
 }
 
+Result<control::StreamRequest> parse_stream_request(const Dictionary& dictionary) {
+  if (auto sized = require_size(dictionary); !sized) return sized.error();
+  control::StreamRequest request;
+  if (auto read = read_all(dictionary, stream_readers(), request); !read) return read.error();
+  return request;
+}
+
 Result<bool> parse_force(const Dictionary& options) {
   bool force = false;
   for (const auto& [name, value] : options) {
     if (name != "force") return invalid(name, "is not a known option");
-    if (!value.containsValueOfType<bool>()) return invalid(name, "must be true or false");
-    force = value.get<bool>();
+    if (auto read = store(force, read_flag(name, value)); !read) return read.error();
   }
   return force;
 }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "daemon/base.hpp"
+#include "daemon/control/stream_gate.hpp"
 #include "daemon/engine/image.hpp"
 #include "daemon/policy/contract.hpp"
 #include "proto/compat.hpp"
@@ -29,6 +30,9 @@ struct FrameFormat {
   std::int64_t deadline_us = 0;   ///< relative; 0 = the contract's
 };
 Result<FrameFormat> parse_format(const Dictionary& format);
+
+/// What OpenStream's format dictionary says; the layout is not checked yet.
+Result<control::StreamRequest> parse_stream_request(const Dictionary& format);
 
 /// The boolean option `force` of a dictionary that holds nothing else.
 Result<bool> parse_force(const Dictionary& options);

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/stream/server.hpp"
+
+#include <pthread.h>
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+namespace dofa::stream {
+namespace {
+
+constexpr std::uint64_t kStop = 0;
+constexpr std::uint32_t kBells = EPOLLIN | EPOLLRDHUP;
+constexpr std::int64_t kMuteUs = 1000;
+constexpr int kMuteMs = 1;
+
+control::UniqueFd require(int fd, const char* what) {
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
+  return control::UniqueFd(fd);
+}
+
+Error exhausted(const char* limit, std::uint64_t allowed) {
+  return {ErrorCode::kResourceExhausted, std::string("limits.") + limit +
+                                             ": this user's rings would take more than " +
+                                             std::to_string(allowed) + " bytes"};
+}
+
+}  // namespace
+
+Server::Server(control::Runtime& runtime)
+    : runtime_(runtime),
+      epoll_(require(epoll_create1(EPOLL_CLOEXEC), "streams: epoll")),
+      stop_(require(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "streams: eventfd")) {
+  if (!watch(EPOLL_CTL_ADD, stop_.get(), kStop, EPOLLIN)) {
+    throw std::system_error(errno, std::generic_category(), "streams: epoll");
+  }
+  thread_ = std::thread([this] { serve(); });
+}
+
+Server::~Server() {
+  (void)eventfd_write(stop_.get(), 1);
+  thread_.join();
+  for (const auto& [id, ring] : rings_) ring->hang_up();
+}
+
+bool Server::watch(int operation, int fd, StreamId id, std::uint32_t events) const {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = id;
+  return epoll_ctl(epoll_.get(), operation, fd, &event) == 0;
+}
+
+std::uint64_t Server::bytes_of(std::uint32_t uid) {
+  std::uint64_t bytes = 0;
+  const auto count = [&](const Ring& ring) {
+    if (ring.session().identity().uid == uid) bytes += ring.bytes();
+  };
+  for (const auto& [id, ring] : rings_) count(*ring);
+  std::erase_if(closing_, [](const auto& ring) { return ring.expired(); });
+  for (const auto& closing : closing_) {
+    if (const auto ring = closing.lock()) count(*ring);
+  }
+  return bytes;
+}
+
+Result<void> Server::check_room(const control::Session& session, std::uint64_t bytes) {
+  if (stream_of(session) != rings_.end())
+    return Error{ErrorCode::kBusy, "the session has a stream already: close its doorbell first"};
+  const std::uint64_t allowed = runtime_.limits().ring_bytes_per_uid;
+  if (bytes_of(session.identity().uid) + bytes > allowed) return exhausted("ring_bytes_per_uid", allowed);
+  return {};
+}
+
+Result<control::StreamEnds> Server::open_stream(const std::shared_ptr<control::Session>& session,
+                                                const control::StreamRequest& request) {
+  const std::uint32_t classes = session->family().family->description().classes;
+  const auto layout = plan_ring(request, classes, runtime_.limits());
+  if (!layout) return layout.error();
+  auto memory = SharedMemory::create(layout->bytes);
+  if (!memory) return memory.error();
+  auto doorbells = make_doorbells();
+  if (!doorbells) return doorbells.error();
+  control::StreamEnds ends{memory->take_fd(), std::move(doorbells->theirs)};
+  auto ring =
+      std::make_shared<Ring>(runtime_, session, *layout, std::move(*memory), std::move(doorbells->ours));
+
+  std::shared_ptr<Ring> former;
+  const std::lock_guard lock(mutex_);
+  // An application that closed its stream may ask for the next before the stream thread has heard of it.
+  const auto earlier = stream_of(*session);
+  if (earlier != rings_.end() && earlier->second->application_gone()) former = forget(earlier);
+  if (auto room = check_room(*session, layout->bytes); !room) return room.error();
+  // close_stream() comes after the session's mark and waits for the lock: whichever is first, none is left
+  // behind.
+  if (session->closed()) return Error{ErrorCode::kCancelled, "the session is closed"};
+  const StreamId id = next_id_++;
+  if (!watch(EPOLL_CTL_ADD, ring->doorbell(), id, kBells)) {
+    return Error{ErrorCode::kFailed, "the doorbell cannot be watched"};
+  }
+  rings_.emplace(id, std::move(ring));
+  spdlog::debug("session {}: stream of {} slots, {} bytes opened", session->identity().id, layout->slots,
+                layout->bytes);
+  return ends;
+}
+
+void Server::close_stream(const control::Session& session) {
+  std::shared_ptr<Ring> closed;
+  const std::lock_guard lock(mutex_);
+  if (const auto at = stream_of(session); at != rings_.end()) closed = forget(at);
+}
+
+std::size_t Server::streams() const {
+  const std::lock_guard lock(mutex_);
+  return rings_.size();
+}
+
+Server::Rings::iterator Server::stream_of(const control::Session& session) {
+  return std::find_if(rings_.begin(), rings_.end(),
+                      [&](const auto& entry) { return &entry.second->session() == &session; });
+}
+
+std::shared_ptr<Ring> Server::forget(Rings::iterator at) {
+  std::shared_ptr<Ring> ring = std::move(at->second);
+  rings_.erase(at);
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, ring->doorbell(), nullptr);
+  ring->hang_up();
+  closing_.push_back(ring);
+  spdlog::debug("session {}: stream closed", ring->session().identity().id);
+  return ring;
+}
+
+void Server::serve() {
+  pthread_setname_np(pthread_self(), "streams");
+  std::array<epoll_event, 64> events;
+  while (true) {
+    const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
+                                 muted_.empty() ? -1 : kMuteMs);
+    for (int i = 0; i < count; ++i) {
+      if (events[i].data.u64 == kStop) return;
+      visit(events[i].data.u64, events[i].events);
+    }
+    if (!muted_.empty()) unmute(control::now_us());
+  }
+}
+
+void Server::visit(StreamId id, std::uint32_t events) {
+  std::shared_ptr<Ring> ring;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto at = rings_.find(id);
+    if (at == rings_.end()) return;  // closed since the doorbell rang
+    ring = at->second;
+  }
+  auto outcome = Ring::Visit::kGone;
+  if ((events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR)) == 0) outcome = ring->visit();
+  if (outcome == Ring::Visit::kServed) return;
+  const std::lock_guard lock(mutex_);
+  const auto at = rings_.find(id);
+  if (at == rings_.end()) return;
+  if (outcome == Ring::Visit::kGone) {
+    (void)forget(at);  // `ring` keeps it until the lock is let go
+  } else {
+    (void)watch(EPOLL_CTL_MOD, ring->doorbell(), id, 0);  // it can only fail for a ring that is gone
+    muted_.push_back({id, control::now_us() + kMuteUs});
+  }
+}
+
+void Server::unmute(std::int64_t now) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(muted_, [&](const Muted& muted) {
+    if (now < muted.until_us) return false;
+    const auto at = rings_.find(muted.id);
+    if (at != rings_.end()) (void)watch(EPOLL_CTL_MOD, at->second->doorbell(), muted.id, kBells);
+    return true;
+  });
+}
+
+}  // namespace dofa::stream

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// A family that computes something a test can predict from the pixels, and that can be held still in the
+// middle of a frame.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "daemon/engine/family.hpp"
+#include "daemon/engine/preprocess.hpp"
+
+namespace dofa::test {
+
+/// Holds workers before they touch a frame's pixels. Thread-safe.
+class Gate {
+ public:
+  void close();
+  void open();
+  void pass();             ///< a worker's call: blocks while closed
+  void wait_for_worker();  ///< until one stands at the closed gate
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = true;
+  int standing_ = 0;
+};
+
+/// `classes` classes. Logits of a frame, after the usual resize to kSide x kSide with values in 0..1:
+/// logit 0..2 = mean of red, green, blue times 255; the others 0. Two levels; level 1 adds 1000 to class 3.
+class FakeFamily final : public engine::Family {
+ public:
+  static constexpr std::uint32_t kSide = 16;
+  explicit FakeFamily(std::uint32_t classes = 10);
+
+  [[nodiscard]] const config::FamilyFile& description() const override { return description_; }
+  [[nodiscard]] const std::vector<engine::LevelInfo>& levels() const override { return levels_; }
+  [[nodiscard]] const std::vector<std::string>& labels() const override { return labels_; }
+  [[nodiscard]] std::uint64_t resident_bytes() const override { return 1; }
+  [[nodiscard]] Result<std::unique_ptr<engine::Runner>> make_runner(
+      std::shared_ptr<const engine::Family> self) const override;
+
+  [[nodiscard]] Gate& gate() const { return gate_; }
+
+ private:
+  config::FamilyFile description_;
+  std::vector<engine::LevelInfo> levels_;
+  std::vector<std::string> labels_;
+  mutable Gate gate_;
+};
+
+}  // namespace dofa::test
