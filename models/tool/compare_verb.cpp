@@ -37,17 +37,6 @@ struct Outcome {
   double max_rel_diff = 0;
 };
 
-config::OfaSupernet strides_of(const Arguments& arguments) {
-  config::OfaSupernet strides;
-  strides.stem_stride = static_cast<std::uint32_t>(arguments.integer("--stem-stride", 2, 1, 2));
-  if (const auto given = arguments.integers("--stage-strides"); !given.empty()) {
-    if (given.size() != strides.stage_strides.size()) throw UsageError{"--stage-strides takes five numbers"};
-    std::ranges::transform(given, strides.stage_strides.begin(),
-                           [](auto s) { return static_cast<std::uint8_t>(s); });
-  }
-  return strides;
-}
-
 Error malformed(const std::string& what) {
   return {ErrorCode::kInvalidArgument, "reference file: " + what};
 }
@@ -82,7 +71,7 @@ Result<engine::OfaLevel> build_level(const engine::Supernet& supernet, const Cas
   const std::string prefix = item.name + "/bn/";
   engine::FloatTensors own;
   for (auto at = tensors.lower_bound(prefix); at != tensors.end() && at->first.starts_with(prefix); ++at)
-    if (!at->first.ends_with(".num_batches_tracked")) own[at->first.substr(prefix.size())] = at->second;
+    own[at->first.substr(prefix.size())] = at->second;
   const auto statistics = engine::parse_statistics(own);
   if (!statistics) return malformed("'" + item.name + "': " + statistics.error().message);
   const auto set = engine::set_statistics(supernet, *subnet, *statistics);

@@ -116,6 +116,20 @@ Result<std::vector<NamedArchitecture>> read_architectures(const std::string& pat
   }
 }
 
+config::OfaSupernet strides_of(const Arguments& arguments) {
+  config::OfaSupernet strides;
+  strides.stem_stride =
+      static_cast<std::uint32_t>(arguments.integer("--stem-stride", strides.stem_stride, 1, 2));
+  const auto given = arguments.integers("--stage-strides");
+  if (given.empty()) return strides;
+  const auto is_stride = [](std::int64_t stride) { return stride == 1 || stride == 2; };
+  if (given.size() != strides.stage_strides.size() || !std::ranges::all_of(given, is_stride))
+    throw UsageError{"--stage-strides takes five numbers, each 1 or 2"};
+  std::ranges::transform(given, strides.stage_strides.begin(),
+                         [](std::int64_t stride) { return static_cast<std::uint8_t>(stride); });
+  return strides;
+}
+
 Result<engine::Supernet> open_supernet(const std::string& path, const config::OfaSupernet& strides) {
   if (fs::is_directory(path) || fs::path(path).filename() == "family.yaml") {
     const auto folder = open_family(path);

@@ -9,6 +9,7 @@
 #include "daemon/base.hpp"
 #include "daemon/config/family.hpp"
 #include "daemon/engine/supernet.hpp"
+#include "models/tool/command.hpp"
 
 namespace dofa::tool {
 
@@ -44,6 +45,9 @@ Result<config::OfaArchitecture> make_architecture(const std::vector<std::int64_t
 /// `d`, `r` and `name` (else "level_<i>").
 Result<std::vector<NamedArchitecture>> read_architectures(const std::string& path);
 
+/// The strides a checkpoint does not tell: --stem-stride and --stage-strides, or those of the published
+/// supernets.
+config::OfaSupernet strides_of(const Arguments& arguments);
 /// A family's supernet, or a checkpoint's when `path` is a file. `strides` is used for the latter.
 Result<engine::Supernet> open_supernet(const std::string& path, const config::OfaSupernet& strides);
 

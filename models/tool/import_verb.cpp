@@ -26,19 +26,13 @@ constexpr std::array<Option, 8> kOptions{{
     {"--json", "", "print the result as JSON"},
 }};
 
-Result<config::FamilyFile> describe(const Arguments& arguments, const std::string& folder_name) {
+config::FamilyFile describe(const Arguments& arguments, const std::string& folder_name) {
   config::FamilyFile file;
   file.name = arguments.text("--name").value_or(folder_name);
   file.kind = config::FamilyKind::kOfaMobilenetV3;
+  file.supernet = strides_of(arguments);
   file.supernet.weights = kWeightsFile;
-  file.supernet.stem_stride = static_cast<std::uint32_t>(arguments.integer("--stem-stride", 2, 1, 2));
   file.preprocessing.crop_ratio = static_cast<float>(arguments.number("--crop-ratio", 0.875, 0.1, 1.0));
-  if (const auto strides = arguments.integers("--stage-strides"); !strides.empty()) {
-    if (strides.size() != file.supernet.stage_strides.size())
-      throw UsageError{"--stage-strides takes five numbers"};
-    for (std::size_t i = 0; i < strides.size(); ++i)
-      file.supernet.stage_strides[i] = static_cast<std::uint8_t>(strides[i]);
-  }
   if (arguments.has("--labels")) file.labels = kLabelsFile;
   return file;
 }
@@ -77,9 +71,7 @@ Result<int> run(const Arguments& arguments) {
   const std::string source = arguments.positional(1, 1)[0];
   FamilyFolder folder;
   folder.directory = fs::absolute(arguments.required("-o") + "/.").lexically_normal().parent_path().string();
-  auto file = describe(arguments, fs::path(folder.directory).filename().string());
-  if (!file) return file.error();
-  folder.file = std::move(*file);
+  folder.file = describe(arguments, fs::path(folder.directory).filename().string());
   if (fs::exists(folder.path("family.yaml")) && !arguments.has("--force"))
     return Error{ErrorCode::kAlreadyExists,
                  folder.directory + ": holds a family already; --force replaces it"};
