@@ -4,14 +4,16 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 namespace dofa::policy {
 namespace {
 
-constexpr int kGrid = 400;
+constexpr int kGrid = 200;
 constexpr double kRoundingSlack = 1e-9;
 constexpr double kNothing = -std::numeric_limits<double>::infinity();
+constexpr std::size_t kMostLimits = 16;  // on the longest frame; sessions of one family share theirs
 constexpr int kMostIntervals =
     2000;  // of the demand test; a lane that needs more is too full to promise anything
 
@@ -75,6 +77,16 @@ Allowed allowed_below(std::span<const Demand> demands, double longest_us) {
       allowed[i].push_back(choice.hold_us <= longest_us &&
                            (choice.need_us <= 0 || choice.need_us + blocked_us <= demands[i].budget_us));
     }
+  }
+  return allowed;
+}
+
+/// Which choices keep their budget on a lane of their own.
+Allowed keep_alone(std::span<const Demand> demands) {
+  Allowed allowed(demands.size());
+  for (std::size_t i = 0; i < demands.size(); ++i) {
+    for (const LevelChoice& choice : demands[i].choices)
+      allowed[i].push_back(choice.need_us <= demands[i].budget_us);
   }
   return allowed;
 }
@@ -162,8 +174,25 @@ void repair(std::span<const Demand> demands, double capacity, Allocation& result
   }
 }
 
-void polish(std::span<const Demand> demands, double capacity, Allocation& result) {
+/// What the allowed choices would bring if they all fitted.
+double most_possible(std::span<const Demand> demands, const Allowed& allowed) {
+  double total = 0;
   for (std::size_t i = 0; i < demands.size(); ++i) {
+    double most = kNothing;
+    for (std::size_t c = 0; c < allowed[i].size(); ++c) {
+      if (allowed[i][c]) most = std::max(most, demands[i].weight * demands[i].choices[c].worth);
+    }
+    total += most;
+  }
+  return total;
+}
+
+void polish(std::span<const Demand> demands, double capacity, Allocation& result) {
+  std::vector<std::size_t> order(demands.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return demands[a].weight > demands[b].weight; });
+  for (std::size_t i : order) {
     for (std::size_t c = result.choice[i] + 1; c < demands[i].choices.size(); ++c) {
       const std::size_t before = std::exchange(result.choice[i], c);
       if (fits_together(demands, result.choice, capacity)) {
@@ -183,19 +212,29 @@ Allocation most_worth(std::span<const Demand> demands, double capacity) {
   std::sort(limits.begin(), limits.end(), std::greater<>());
   limits.erase(std::unique(limits.begin(), limits.end()), limits.end());
 
+  // Nothing can bring more than the best that ignores who blocks whom.
+  const double bound = knapsack(demands, keep_alone(demands), capacity).value;
   Allocation best;
   best.choice.assign(demands.size(), 0);
   std::vector<Allowed> tried;
-  for (double limit : limits) {
+  const std::size_t stride = (limits.size() + kMostLimits - 1) / kMostLimits;
+  for (std::size_t i = 0; i < limits.size() && !(best.fits && best.value >= bound); i += stride) {
+    const double limit = limits[i];
     Allowed allowed = allowed_below(demands, limit);
     const bool known = std::any_of(tried.begin(), tried.end(),
                                    [&](const Allowed& before) { return is_subset(allowed, before); });
-    if (known) continue;
+    if (known || (best.fits && most_possible(demands, allowed) <= best.value)) continue;
     Allocation candidate = knapsack(demands, allowed, capacity);
     tried.push_back(std::move(allowed));
     if (!candidate.fits || (best.fits && candidate.value <= best.value)) continue;
     repair(demands, capacity, candidate);
     if (candidate.fits && (!best.fits || candidate.value > best.value)) best = std::move(candidate);
+  }
+  if (!best.fits) {  // the cheapest choices fit if anything does
+    best.choice.assign(demands.size(), 0);
+    best.fits = fits_together(demands, best.choice, capacity);
+    best.value = 0;
+    for (const Demand& demand : demands) best.value += demand.weight * demand.choices.front().worth;
   }
   if (best.fits) polish(demands, capacity, best);
   return best;

@@ -47,7 +47,7 @@ struct Allocation {
 /// the longest frame that may be running and need not, take no longer than t.
 bool fits_together(std::span<const Demand> demands, std::span<const std::size_t> choice, double capacity);
 
-/// Maximises Σ weight·worth over what fits. The programme is exact over utilisation (on a grid of 1/400 of
+/// Maximises Σ weight·worth over what fits. The programme is exact over utilisation (on a grid of 1/200 of
 /// the capacity, rounded against us). Who blocks whom couples the sessions' choices, so it runs once for
 /// every useful limit on the longest frame; what then fails the demand test is lowered where that costs least
 /// worth, and single raises that still fit polish the result.

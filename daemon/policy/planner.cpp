@@ -58,6 +58,7 @@ class LanePlan {
   /// Offers every session the level of the best plan with some room to spare, and raises those for which a
   /// higher level has been on offer for a whole dwell.
   void raise() {
+    if (!anything_to_raise()) return;
     std::vector<Demand> demands;
     for (const PlannedSession* session : lane_) {
       demands.push_back(demand(*session, session->top, [&](std::uint32_t level) {
@@ -152,6 +153,21 @@ class LanePlan {
       if (other != &session) longest = std::max(longest, hold_us(*other, other->ceiling));
     }
     return longest;
+  }
+  /// Whether some higher level is within reach at all. If not, none has been on offer: the common case, and
+  /// cheap.
+  [[nodiscard]] bool anything_to_raise() {
+    bool any = false;
+    for (PlannedSession* session : lane_) {
+      for (std::uint32_t level = session->ceiling + 1; level <= session->top; ++level) {
+        if (!barred(*session, level) && need(*session, level, options_.margin) <= session->budget_us) {
+          any = true;
+        } else {
+          session->levels[level].in_reach_since_us = now_us_;
+        }
+      }
+    }
+    return any;
   }
   [[nodiscard]] bool failing(const PlannedSession& session) const {
     return session.levels[session.ceiling].kept_share < options_.give_up;

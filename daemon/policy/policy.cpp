@@ -212,6 +212,11 @@ void Policy::consider_moving(std::int64_t now_us) {
   next_to_move_ = (next_to_move_ + 1) % static_cast<SessionId>(sessions_.size());
   Session* session = sessions_[next_to_move_].get();
   if (session == nullptr || (session->plan.met && now_us - session->moved_us < kStayUs)) return;
+  bool elsewhere = false;
+  for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) {
+    elsewhere |= lane != session->lane && allowed(*session, lane);
+  }
+  if (!elsewhere) return;
   std::uint32_t best = session->lane;
   double most = lanes_[best].usable ? gain(*session, best, now_us) + kMoveGain * session->plan.weight : -1;
   for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) {
