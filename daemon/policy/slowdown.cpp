@@ -34,7 +34,6 @@ constexpr double kExpectationJump = 0.4;  // of slowdown; smaller steps are the 
 constexpr double kExpectationTrust = 0.3;
 constexpr std::int64_t kUnobservedUs = 1'000'000;
 constexpr double kFollowS = 1.0;
-constexpr double kQuietResidualUs = 200;
 constexpr double kForgetfulVariance = 0.25;
 constexpr double kLowestMean = 0.05;
 
@@ -113,7 +112,8 @@ void SlowdownFilter::expect(double slowdown, std::int64_t now_us) {
     const double goal = usable(slowdown) ? slowdown : 1.0;  // else nobody would ever try this processor again
     const double share = 1 - std::exp(-gap_s / kFollowS);
     mean_ += (goal - mean_) * share;
-    residual_us2_ += (square(kQuietResidualUs) - residual_us2_) * share;
+    variance_ += (kFreshVariance - variance_) * share;
+    residual_us2_ += (square(kFreshResidualUs) - residual_us2_) * share;
     recent_count_ = 0;
   }
   if (!usable(slowdown)) return;

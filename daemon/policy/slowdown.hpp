@@ -42,9 +42,11 @@ class SlowdownFilter {
   void remember(double ratio);
 
   static constexpr std::size_t kRecent = 64;
-  double mean_ = 1.0;                    // μ
-  double variance_ = 0.01;               // of μ; σ² is this plus the frame-to-frame jitter
-  double residual_us2_ = 200.0 * 200.0;  // r²
+  static constexpr double kFreshVariance = 0.01;  // an unused processor's: unsure by a tenth
+  static constexpr double kFreshResidualUs = 200;
+  double mean_ = 1.0;                 // μ
+  double variance_ = kFreshVariance;  // of μ; σ² is this plus the frame-to-frame jitter
+  double residual_us2_ = kFreshResidualUs * kFreshResidualUs;  // r²
   double scale_ = 1.0;  // widens or narrows the normal shape until quantiles cover what they promise
   double drift_ = 0.0;  // evidence that ξ is moving: successive innovations that agree
   double last_innovation_ = 0.0;
