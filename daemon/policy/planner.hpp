@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gives every session on a lane its ceiling: the level that the dispatcher may use at most. Down at once
-// where a level keeps missing, up only to what has been within reach for a whole dwell. Pure over the structs
-// below, not thread-safe; allocates, so it runs 5-10 times a second and not per frame. DESIGN §6, "Planner".
+// Gives every session on a lane its ceiling: the level that the dispatcher may use at most. A ceiling falls,
+// past any number of levels, once it keeps missing its budget (until then the dispatcher dips below it frame
+// by frame), and rises only to what has been within reach for a whole dwell. Pure over the structs below, not
+// thread-safe; allocates, so it runs 5-10 times a second and not per frame. DESIGN §6, "Planner".
 #pragma once
 
 #include <cstdint>
@@ -22,9 +23,8 @@ struct PlannerOptions {
   double margin = 0.05;               ///< … with this much room, so that noise does not lift us
   double memory_s = 0.7;              ///< how far back a level's record of keeping its budget reaches
   double give_up = 0.05;  ///< a ceiling that kept its budget less than this share of the time falls
-  std::int64_t probation_us =
-      30'000'000;                    ///< a raise that has to be taken back within this is a failed one …
-  std::int64_t bar_us = 30'000'000;  ///< … and bars the level this long, three times longer each time …
+  std::int64_t probation_us = 30'000'000;  ///< a raise taken back within this is a failed one …
+  std::int64_t bar_us = 30'000'000;        ///< … and bars the level this long, thrice as long each time …
   std::int64_t longest_bar_us = 120'000'000;
   double relief = 0.88;  ///< … unless the slowdown fell below this share of what it was
   Fairness fairness = Fairness::kWeightedSum;

@@ -8,10 +8,9 @@ namespace dofa::policy {
 namespace {
 
 // Chosen over the recorded traces and made-up constant slowdowns (tests/bench/replay); half or twice of any
-// of them changes attainment by less than a point.
+// of them costs at most two points of attainment there, on the bursts.
 constexpr double kJitter = 0.045;  // frame-to-frame spread of ξ on an idle machine: 4-5 % of the time
-constexpr double kDriftPerSecond =
-    2.5e-3;  // ξ wanders at least this much (variance), so an idle filter grows unsure
+constexpr double kDriftPerSecond = 2.5e-3;  // variance by which ξ wanders at least: idle filters grow unsure
 constexpr double kLongestGapS = 10.0;
 constexpr double kDriftMemory = 0.7;  // a real move shows in about three frames
 constexpr double kDriftGain = 0.15;   // share of the agreeing innovations that is taken for movement
@@ -25,16 +24,15 @@ constexpr double kMinScale = 0.6;
 constexpr double kMaxScale = 2.5;
 constexpr double kCalibrationMiss = 0.05;  // quantiles are calibrated at 0.95 …
 constexpr double kCalibrationZ = 1.6449;
-constexpr double kRecentZ =
-    2.1539;  // normal quantile of 1 - 1/64: what the highest of 64 recent frames stands for
-constexpr double kLeastCap = 1.1;
-constexpr int kWarnedFrames = 10;
-constexpr double kExpectationMemoryS = 0.3;
-constexpr double kExpectationJump = 0.4;  // of slowdown; smaller steps are the noise of counting threads
-constexpr double kExpectationTrust = 0.3;
+constexpr double kRecentZ = 2.1539;  // of 1 - 1/64: what the highest of 64 recent frames stands for
+constexpr double kLeastCap = 1.1;    // of the profile: a lucky minute must not talk us into no margin at all
+constexpr int kWarnedFrames = 10;  // after these the frames themselves have shown what the warning was worth
+constexpr double kExpectationMemoryS = 0.3;  // what the monitor says usually
+constexpr double kExpectationJump = 0.4;     // of slowdown; smaller steps are the noise of counting threads
+constexpr double kExpectationTrust = 0.3;    // hogs in another scheduling group look as bad and do no harm
 constexpr std::int64_t kUnobservedUs = 1'000'000;
 constexpr double kFollowS = 1.0;
-constexpr double kForgetfulVariance = 0.25;
+constexpr double kForgetfulVariance = 0.25;  // after a suspend ξ may be half or one and a half
 constexpr double kLowestMean = 0.05;
 
 double square(double x) {

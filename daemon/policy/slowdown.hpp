@@ -55,9 +55,8 @@ class SlowdownFilter {
   std::array<double, kRecent> recent_{};  // measured / profiled of the last frames
   std::size_t recent_next_ = 0;
   std::size_t recent_count_ = 0;
-  double warned_ =
-      0.0;  // slowdown that the monitor expects, and for how many frames it may exceed the recent ones
-  int warned_frames_ = 0;
+  double warned_ = 0.0;    // slowdown that the monitor warned of …
+  int warned_frames_ = 0;  // … and for how many more frames it may exceed the highest recent one
   std::int64_t observed_us_ = INT64_MIN;
   std::int64_t expected_us_ = INT64_MIN;
 };
