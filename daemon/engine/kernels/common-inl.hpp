@@ -21,8 +21,13 @@ using Vec = hn::Vec<F32>;
 inline constexpr int kLanes = static_cast<int>(hn::MaxLanes(F32()));
 inline constexpr int kVecs = kBlock / kLanes;  ///< vectors in a block
 /// Sums kept in registers: leaves room for weights and one input. 16 registers before AVX-512 on x86, 32
-/// elsewhere.
+/// elsewhere. Sanitizers multiply the unrolled code, which then takes minutes and gigabytes to compile: they
+/// get small tiles.
+#ifdef DOFA_SMALL_TILES
+inline constexpr int kSums = 4;
+#else
 inline constexpr int kSums = HWY_ARCH_X86 && kLanes < 16 ? 12 : 28;
+#endif
 
 HWY_INLINE Vec load(const float* p) {
   return hn::Load(F32(), p);

@@ -13,7 +13,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace dofa::engine::kernels::HWY_NAMESPACE {
 
-inline constexpr int kRowTile = kSums < 28 ? 8 : 14;  ///< output pixels in a tile
+inline constexpr int kRowTile = kSums < 12 ? 3 : kSums < 28 ? 8 : 14;  ///< output pixels in a tile
 
 /// The rows of the input that one output row needs: those in the padding are left out.
 struct RowSpan {
