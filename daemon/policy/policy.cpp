@@ -85,6 +85,7 @@ Result<SessionId> Policy::open(const Contract& contract, FamilyPtr family, std::
   }
   *free = std::move(session);
   settle(opened, *candidate, order, *lanes, now_us);
+  opened.published = this->session(id);
   return id;
 }
 
@@ -121,18 +122,25 @@ void Policy::settle(Session& session, const Applicant& as, std::span<Session* co
     moved = true;
   }
   std::uint32_t best = lanes.back();
-  if (!moved) {  // every lane was checked with the others where they are: take the one that gives most
+  if (!moved) {  // with the others where they are, another lane may admit it too and give more
     double most = gain(session, best, now_us);
     for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) {
-      const double here = allowed(session, lane) ? gain(session, lane, now_us) : 0;
-      if (here > most) {
+      if (lane == lanes.back() || !admits(as, &session, lane)) continue;
+      if (const double here = gain(session, lane, now_us); here > most) {
         most = here;
         best = lane;
       }
     }
   }
   start_on(session, best, now_us, PlanReason::kOpened);
-  session.published = {session.lane, session.plan.floor, session.plan.ceiling, session.plan.met};
+}
+
+bool Policy::admits(const Applicant& candidate, const Session* without, std::uint32_t lane) const {
+  std::vector<Applicant> applicants = others(without);
+  applicants.push_back(candidate);
+  applicants.back().lane = lane;
+  const std::vector<SlowdownFilter> at_rest(slowdowns_.size());
+  return admit(applicants, lanes_, at_rest, options_.capacity).has_value();
 }
 
 void Policy::start_on(Session& session, std::uint32_t lane, std::int64_t now_us, PlanReason reason) {
@@ -154,10 +162,14 @@ void Policy::close(SessionId id) {
 
 void Policy::set_family(SessionId id, FamilyPtr family, std::int64_t now_us) {
   Session& session = *sessions_[id];
-  const bool same_levels = family->levels.size() == session.family->levels.size();
+  const std::size_t levels = session.family->levels.size();
   session.family = std::move(family);
   session.plan.family = session.family.get();
-  if (!same_levels) start_on(session, session.lane, now_us, PlanReason::kOpened);
+  const LevelRange range =
+      acceptable_levels(session.contract, *session.family, lanes_[session.lane].processor);
+  const bool as_before = levels == session.family->levels.size() && range.floor == session.plan.floor &&
+                         range.top == session.plan.top;
+  if (!as_before) start_on(session, session.lane, now_us, PlanReason::kOpened);
   refresh();
 }
 

@@ -88,10 +88,12 @@ class Policy {
 
   /// Validates, admits and plans. kUnsatisfiable names the nearest contract that would be admitted.
   Result<SessionId> open(const Contract& contract, FamilyPtr family, std::int64_t now_us);
-  /// The same for an open session; on error the old contract stays.
+  /// The same for an open session; on error the old contract stays. What it changes is told by the next
+  /// plan().
   Result<void> change(SessionId id, const Contract& contract, std::int64_t now_us);
   void close(SessionId id);
-  /// New profiles (measured between frames) or a reloaded family for a session. As many levels as before.
+  /// New profiles (measured between frames) or a reloaded family for a session. A fixed level must still
+  /// exist.
   void set_family(SessionId id, FamilyPtr family, std::int64_t now_us);
 
   Arrival arrived(SessionId id, std::int64_t now_us);
@@ -142,6 +144,7 @@ class Policy {
   [[nodiscard]] std::vector<Applicant> others(const Session* without) const;
   [[nodiscard]] bool allowed(const Session& session, std::uint32_t lane) const;
   Result<std::vector<std::uint32_t>> place(const Applicant& candidate, const Session* without) const;
+  [[nodiscard]] bool admits(const Applicant& candidate, const Session* without, std::uint32_t lane) const;
   void settle(Session& session, const Applicant& as, std::span<Session* const> order,
               std::span<const std::uint32_t> lanes, std::int64_t now_us);
   void start_on(Session& session, std::uint32_t lane, std::int64_t now_us, PlanReason reason);

@@ -74,7 +74,7 @@ class Simulation {
       opened_[id] = true;
       outcome_.admitted[id] = player_.open(id, application, now_us);
     }
-    next_arrival_us_[id] += *application.contract.period_us;
+    next_arrival_us_[id] += application.every_us > 0 ? application.every_us : *application.contract.period_us;
     const bool last = next_arrival_us_[id] >= application.end_us;
     if (!outcome_.admitted[id]) {
       next_arrival_us_[id] = application.end_us;

@@ -14,11 +14,12 @@ namespace dofa::replay {
 
 inline constexpr std::int64_t kTickUs = 100'000;  // of the planner, as in daemon/control
 
-/// An application: a frame every period (a bit of every period for some, see jitter), from begin to end.
+/// An application: a frame every period from begin to end.
 struct Application {
   policy::Contract contract;  ///< with budget and period
   std::int64_t begin_us = 0;
   std::int64_t end_us = 0;
+  std::int64_t every_us = 0;  ///< time between its frames where it does not keep to its period
 };
 
 /// What became of one frame.

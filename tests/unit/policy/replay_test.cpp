@@ -229,30 +229,11 @@ TEST_CASE("One to eight sessions with mixed contracts keep them once admitted") 
 TEST_CASE("A long queue of one session does not starve another") {
   const World world = cpu_world("quiet", 20, constant(1));
   std::vector<Application> applications(2, whole_length(world, 30'000));
-  applications[1].contract.period_us = 4'000;  // promises this …
-  DofaPlayer player(world);
-  // … but floods: the simulator's arrivals follow the period, so the contract seen by the policy is widened
-  // instead.
-  class Flooded final : public Player {
-   public:
-    explicit Flooded(DofaPlayer& inner) : inner_(inner) {}
-    bool open(policy::SessionId id, const Application& application, std::int64_t now_us) override {
-      Application promised = application;
-      if (id == 1) promised.contract.period_us = 100'000;
-      return inner_.open(id, promised, now_us);
-    }
-    bool arrived(policy::SessionId id, std::int64_t now_us) override { return inner_.arrived(id, now_us); }
-    Pick pick(std::uint32_t lane, std::int64_t now_us, std::span<const policy::QueuedFrame> queue) override {
-      return inner_.pick(lane, now_us, queue.first(std::min<std::size_t>(queue.size(), 200)));
-    }
-    void finished(const FrameRecord& frame, std::uint32_t lane) override { inner_.finished(frame, lane); }
-    void tick(std::int64_t now_us) override { inner_.tick(now_us); }
-
-   private:
-    DofaPlayer& inner_;
-  } flooded(player);
+  applications[1].contract.period_us = 100'000;
+  applications[1].every_us = 4'000;  // 25 times what it promised
   applications[1].end_us = 5 * kSecond;
-  const Outcome outcome = play(world, applications, flooded);
+  DofaPlayer player(world);
+  const Outcome outcome = play(world, applications, player);
   std::size_t frames = 0;
   std::size_t on_time = 0;
   for (const FrameRecord& frame : outcome.frames) {
