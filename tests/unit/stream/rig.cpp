@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/unit/stream/rig.hpp"
 
-#include <poll.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-
 #include <chrono>
+#include <cstring>
 #include <fstream>
 #include <thread>
 
@@ -30,59 +27,6 @@ control::Environment quiet_environment() {
 }
 
 }  // namespace
-
-RingClient::RingClient(control::StreamEnds ends) : ends_(std::move(ends)) {
-  struct stat status {};
-  REQUIRE(fstat(ends_.ring.get(), &status) == 0);
-  size_ = static_cast<std::uint64_t>(status.st_size);
-  memory_ = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED, ends_.ring.get(), 0);
-  REQUIRE(memory_ != MAP_FAILED);
-  REQUIRE(dofa_ring_check(&ring(), size_) == 0);
-}
-
-RingClient::RingClient(RingClient&& other) noexcept
-    : ends_(std::move(other.ends_)), memory_(std::exchange(other.memory_, nullptr)), size_(other.size_) {}
-
-RingClient::~RingClient() {
-  if (memory_ != nullptr) munmap(memory_, size_);
-}
-
-std::uint8_t* RingClient::pixels(std::uint32_t index) const {
-  return static_cast<std::uint8_t*>(dofa_slot_pixels(&ring(), &slot(index)));
-}
-const dofa_result& RingClient::result(std::uint32_t index) const {
-  return *dofa_slot_result(&ring(), &slot(index));
-}
-const dofa_top* RingClient::top(std::uint32_t index) const {
-  return dofa_slot_top(&ring(), &slot(index));
-}
-const float* RingClient::raw(std::uint32_t index) const {
-  return dofa_slot_raw(&ring(), &slot(index));
-}
-
-void RingClient::publish(std::uint32_t index, std::uint64_t sequence) {
-  dofa_frame& frame = slot(index).frame;
-  frame = {};
-  frame.sequence = sequence;
-  frame.format = ring().format;
-  frame.width = ring().width;
-  frame.height = ring().height;
-  frame.stride = ring().stride;
-  dofa_slot_publish(&slot(index));
-}
-
-void RingClient::ring_bell() const {
-  REQUIRE(dofa_doorbell_ring(doorbell()) == 0);
-}
-
-bool RingClient::wait_done(std::uint32_t index) const {
-  while (dofa_slot_state(&slot(index)) != DOFA_SLOT_DONE) {
-    pollfd bell{doorbell(), POLLIN, 0};
-    if (poll(&bell, 1, kPatienceMs) <= 0) return false;
-    if (dofa_doorbell_drain(doorbell()) != 0) return dofa_slot_state(&slot(index)) == DOFA_SLOT_DONE;
-  }
-  return true;
-}
 
 Rig::Rig(config::LimitOptions limits, std::uint32_t lanes)
     : family(std::make_shared<FakeFamily>()),
@@ -109,6 +53,36 @@ control::StreamRequest square(std::uint32_t side, std::uint32_t slots) {
   request.layout = {engine::PixelFormat::kRgb8, side, side, 0};
   request.slots = slots;
   return request;
+}
+
+/// Submits `frames` frames one by one and checks each answer; false at the first that is wrong or does not
+/// come.
+bool serve_honestly(RingClient& client, std::uint64_t frames, std::uint64_t first) {
+  for (std::uint64_t sequence = first; sequence < first + frames; ++sequence) {
+    const auto slot = static_cast<std::uint32_t>(sequence % client.ring().slots);
+    const auto colour = static_cast<std::uint8_t>(sequence * 7 % 256);
+    const std::uint64_t pixels = client.ring().pixels_bytes;
+    std::memset(client.pixels(slot), colour, pixels);
+    client.publish(slot, sequence);
+    if (dofa_doorbell_ring(client.doorbell()) != 0 || !client.wait_done(slot)) return false;
+    const dofa_result& result = client.result(slot);
+    if (result.status != DOFA_STATUS_OK || result.sequence != sequence) return false;
+    if (client.raw(slot)[0] != Approx(colour).margin(0.01)) return false;
+    dofa_slot_release(&client.slot(slot));
+  }
+  return true;
+}
+
+control::StreamRequest honest_request() {
+  auto request = square(16, 2);
+  request.raw_output = true;
+  return request;
+}
+
+policy::Contract lowest_level() {
+  policy::Contract contract;
+  contract.level = 0;
+  return contract;
 }
 
 bool eventually(const std::function<bool()>& holds) {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A runtime with a fake family and a stream server, and an application's side of a ring made of nothing but
-// the public header.
+// A runtime with a fake family and a stream server.
 #pragma once
 
 #include <cstdint>
@@ -9,43 +8,10 @@
 #include <string>
 
 #include "daemon/stream/server.hpp"
-#include "proto/frame_ring.h"
 #include "tests/support/fake_family.hpp"
+#include "tests/support/ring_client.hpp"
 
 namespace dofa::test {
-
-/// An application's end of a stream: maps the ring, closes both when it goes.
-class RingClient {
- public:
-  explicit RingClient(control::StreamEnds ends);
-  RingClient(RingClient&& other) noexcept;
-  RingClient& operator=(RingClient&&) = delete;
-  ~RingClient();
-
-  [[nodiscard]] dofa_ring& ring() const { return *static_cast<dofa_ring*>(memory_); }
-  [[nodiscard]] std::uint8_t* bytes() const { return static_cast<std::uint8_t*>(memory_); }
-  [[nodiscard]] std::uint64_t size() const { return size_; }
-  [[nodiscard]] int ring_fd() const { return ends_.ring.get(); }
-  [[nodiscard]] int doorbell() const { return ends_.doorbell.get(); }
-  [[nodiscard]] dofa_slot& slot(std::uint32_t index) const { return *dofa_ring_slot(&ring(), index); }
-  [[nodiscard]] std::uint8_t* pixels(std::uint32_t index) const;
-  [[nodiscard]] const dofa_result& result(std::uint32_t index) const;
-  [[nodiscard]] const dofa_top* top(std::uint32_t index) const;
-  [[nodiscard]] const float* raw(std::uint32_t index) const;
-
-  /// Fills in the header from the ring's own format and publishes the slot, without ringing.
-  void publish(std::uint32_t index, std::uint64_t sequence);
-  void ring_bell() const;
-  /// Waits for bells until the slot is DONE; false after ten seconds or when the service has hung up.
-  [[nodiscard]] bool wait_done(std::uint32_t index) const;
-  /// Closes the doorbell, as a dying application does.
-  void hang_up() { ends_.doorbell = {}; }
-
- private:
-  control::StreamEnds ends_;
-  void* memory_ = nullptr;
-  std::uint64_t size_ = 0;
-};
 
 struct Rig {
   explicit Rig(config::LimitOptions limits = {}, std::uint32_t lanes = 1);
@@ -62,6 +28,13 @@ struct Rig {
 
 /// rgb8 of `side` x `side`, `slots` slots.
 control::StreamRequest square(std::uint32_t side, std::uint32_t slots = 4);
+/// What serve_honestly() needs: small frames with raw output, at level 0.
+control::StreamRequest honest_request();
+policy::Contract lowest_level();
+/// Submits `frames` frames one by one, numbered and coloured from `first` on, and checks each answer; false
+/// at the first that is wrong or does not come.
+bool serve_honestly(RingClient& client, std::uint64_t frames, std::uint64_t first = 0);
+
 /// Yields until `holds`; false after ten seconds.
 bool eventually(const std::function<bool()>& holds);
 /// How many mappings of frame rings this process has.

@@ -2,6 +2,7 @@
 // Streams used as meant: every format, results, order, deadlines, back-pressure, ends.
 #include <algorithm>
 #include <cstring>
+#include <future>
 #include <string>
 #include <vector>
 
@@ -155,6 +156,26 @@ TEST_CASE("slots are used again and again, and answers are never crossed") {
   }
   for (std::uint32_t slot = 0; slot < 4; ++slot) REQUIRE(client.wait_done(slot));
   CHECK(session->stats().frames() == 400);
+}
+
+TEST_CASE("eight applications at once lose no frame and get no other's answers") {
+  Rig rig({}, 2);
+  std::vector<std::shared_ptr<control::Session>> sessions;
+  std::vector<RingClient> clients;
+  for (int i = 0; i < 8; ++i) {
+    sessions.push_back(rig.open_session(lowest_level()));
+    clients.push_back(rig.open_stream(sessions.back(), honest_request()));
+  }
+  std::vector<std::future<bool>> served;
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    served.push_back(
+        std::async(std::launch::async, [&, i] { return serve_honestly(clients[i], 200, 1000 * i); }));
+  }
+  for (auto& outcome : served) CHECK(outcome.get());
+  for (const auto& session : sessions) {
+    CHECK(session->stats().frames() == 200);
+    CHECK(session->stats().missed() == 0);
+  }
 }
 
 TEST_CASE("one bell announces several slots, taken round robin behind the last one") {
