@@ -92,9 +92,9 @@ std::vector<SessionInfo> Client::sessions() const {
 Session Client::open_session(const std::string& application, const std::string& family,
                              const Contract& contract, SessionHandlers handlers) {
   return translated([&] {
-    const auto path = connection_->root().OpenSession(application, family, to_dictionary(contract));
-    return Session(std::make_unique<Session::Impl>(connection_, path, Session::Impl::Ownership::kOurs,
-                                                   std::move(handlers)));
+    auto core = std::make_shared<SessionCore>(connection_, std::move(handlers));
+    core->open({.application = application, .family = family, .contract = contract});
+    return Session(std::make_unique<Session::Impl>(std::move(core)));
   });
 }
 
@@ -104,8 +104,9 @@ Session Client::session(const std::string& id) const {
     // Asked for by its list, not by its path: an id with odd characters is just not there.
     if (!connection_->objects().contains(path))
       throw Error(ErrorCode::kNotFound, "there is no session '" + id + "'");
-    return Session(std::make_unique<Session::Impl>(connection_, path, Session::Impl::Ownership::kTheirs,
-                                                   SessionHandlers{}));
+    auto core = std::make_shared<SessionCore>(connection_, SessionHandlers{});
+    core->adopt(path);
+    return Session(std::make_unique<Session::Impl>(std::move(core)));
   });
 }
 

@@ -23,6 +23,16 @@ std::unique_ptr<sdbus::IConnection> open_bus(const std::string& bus) {
 RootProxy::RootProxy(sdbus::IConnection& connection)
     : ProxyInterfaces(connection, proto::BusName{proto::kBusName}, sdbus::ObjectPath{proto::kRootPath}) {}
 
+RootProxy::OpenedSession RootProxy::open_session(const std::string& application, const std::string& family,
+                                                 const Dictionary& contract) {
+  auto call = getProxy().createMethodCall(org::dofa::Dofa1::Manager_proxy::INTERFACE_NAME, "OpenSession");
+  call << application << family << contract;
+  auto reply = getProxy().callMethod(call);
+  sdbus::ObjectPath path;
+  reply >> path;
+  return {.path = path, .service = reply.getSender()};
+}
+
 FamilyProxy::FamilyProxy(sdbus::IConnection& connection, const std::string& path)
     : ProxyInterfaces(connection, proto::BusName{proto::kBusName}, sdbus::ObjectPath{path}) {}
 

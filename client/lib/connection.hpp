@@ -28,6 +28,14 @@ class RootProxy final
   explicit RootProxy(sdbus::IConnection& connection);
   ~RootProxy() = default;
 
+  struct OpenedSession {
+    std::string path;
+    std::string service;  ///< unique bus name of the service that opened it
+  };
+  /// OpenSession, and who answered: the well-known name may belong to another by now.
+  OpenedSession open_session(const std::string& application, const std::string& family,
+                             const Dictionary& contract);
+
  private:
   void onInterfacesAdded(
       const sdbus::ObjectPath&,

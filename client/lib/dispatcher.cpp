@@ -8,7 +8,7 @@ namespace dofa::client {
 Dispatcher::Dispatcher() : thread_([queue = queue_] { run(queue); }) {}
 
 Dispatcher::~Dispatcher() {
-  std::deque<std::function<void()>> dropped;  // destroyed outside the lock: what a task holds may post
+  decltype(queue_->tasks_) dropped;  // destroyed outside the lock: what a task holds may post
   {
     const std::lock_guard lock(queue_->mutex_);
     queue_->stopped_ = true;
@@ -22,11 +22,11 @@ Dispatcher::~Dispatcher() {
   }
 }
 
-void Dispatcher::Queue::post(std::function<void()> task) {
+void Dispatcher::Queue::post(std::function<void()> task, std::chrono::milliseconds delay) {
   {
     const std::lock_guard lock(mutex_);
     if (stopped_) return;
-    tasks_.push_back(std::move(task));
+    tasks_.emplace(Clock::now() + delay, std::move(task));  // behind those that are due at the same time
   }
   changed_.notify_one();
 }
@@ -36,10 +36,17 @@ void Dispatcher::run(const std::shared_ptr<Queue>& queue) {
     std::function<void()> task;
     {
       std::unique_lock lock(queue->mutex_);
-      queue->changed_.wait(lock, [&] { return queue->stopped_ || !queue->tasks_.empty(); });
+      auto& tasks = queue->tasks_;
+      while (!queue->stopped_ && (tasks.empty() || tasks.begin()->first > Queue::Clock::now())) {
+        if (tasks.empty()) {
+          queue->changed_.wait(lock);
+        } else {
+          queue->changed_.wait_until(lock, tasks.begin()->first);
+        }
+      }
       if (queue->stopped_) return;
-      task = std::move(queue->tasks_.front());
-      queue->tasks_.pop_front();
+      task = std::move(tasks.begin()->second);
+      tasks.erase(tasks.begin());
     }
     task();
   }

@@ -4,9 +4,10 @@
 // them in any more.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
-#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -25,13 +26,15 @@ class Dispatcher {
   /// Whoever may outlive the dispatcher posts through this; what comes too late is dropped.
   class Queue {
    public:
-    void post(std::function<void()> task);
+    /// Runs `task` after everything that is due by then.
+    void post(std::function<void()> task, std::chrono::milliseconds delay = {});
 
    private:
     friend class Dispatcher;
+    using Clock = std::chrono::steady_clock;
     std::mutex mutex_;
     std::condition_variable changed_;
-    std::deque<std::function<void()>> tasks_;
+    std::multimap<Clock::time_point, std::function<void()>> tasks_;  ///< by when they are due
     bool stopped_ = false;
   };
   [[nodiscard]] const std::shared_ptr<Queue>& queue() const { return queue_; }

@@ -4,154 +4,211 @@
 #include <utility>
 
 #include "client/lib/errors.hpp"
-#include "client/lib/frame.hpp"
 #include "proto/names.hpp"
 
 namespace dofa::client {
 
 namespace {
 
-/// What a reply handler is told of an error: a pointer in sdbus-c++ 1.x, an optional in 2.x; both read `if
-/// (error)`.
-template <class Handler>
-struct ErrorArgument;
-template <class Reply, class Argument>
-struct ErrorArgument<std::function<void(Reply, Argument)>> {
-  using type = Argument;
-};
-using ReplyError = ErrorArgument<sdbus::async_reply_handler>::type;
+using namespace std::chrono_literals;
 
-/// Hands one outcome to its receiver: the one given, or kCancelled when the bus drops the call with its
-/// proxy.
-class Delivery {
- public:
-  explicit Delivery(Receiver receiver) : receiver_(std::move(receiver)) {}
-  ~Delivery() {
-    if (receiver_)
-      deliver({.answer = {}, .error = Error(ErrorCode::kCancelled, "the session object was destroyed")});
-  }
-  Delivery(const Delivery&) = delete;
-  Delivery& operator=(const Delivery&) = delete;
+// A service that has its name may still be loading families, or have to let go of what it had before.
+constexpr auto kRetryPause = 100ms;
+constexpr int kTries = 100;
 
-  void deliver(Outcome&& outcome) { std::exchange(receiver_, nullptr)(std::move(outcome)); }
-  void forget() { receiver_ = nullptr; }
-
- private:
-  Receiver receiver_;
-};
-
-/// Passes `call` on to the handlers' thread as long as the gate is open.
-void post(const std::shared_ptr<Dispatcher::Queue>& queue, const std::shared_ptr<Gate>& gate,
-          std::function<void()> call) {
-  queue->post([gate, call = std::move(call)] { gate->pass(call); });
+template <class Value>
+void change(std::optional<Value>& value, const std::optional<Value>& to) {
+  if (to) value = to;
 }
 
-/// The same handlers, to be called from the bus's thread.
-SessionProxy::Signals deferred(const std::shared_ptr<Dispatcher::Queue>& queue,
-                               const std::shared_ptr<Gate>& gate, SessionHandlers handlers) {
-  SessionProxy::Signals signals;
-  if (handlers.subnet_changed) {
-    signals.subnet_changed = [=, handler = std::move(handlers.subnet_changed)](const SubnetChange& change) {
-      post(queue, gate, [=] { handler(change); });
-    };
-  }
-  if (handlers.contract_unmet) {
-    signals.contract_unmet = [=, handler = std::move(handlers.contract_unmet)](const std::string& reason,
-                                                                               const Contract& nearest) {
-      post(queue, gate, [=] { handler(reason, nearest); });
-    };
-  }
-  if (handlers.closed) {
-    signals.closed = [=, handler = std::move(handlers.closed)](const std::string& reason) {
-      post(queue, gate, [=] { handler(reason); });
-    };
-  }
-  return signals;
+void change(Contract& contract, const Contract& changes) {
+  change(contract.latency_budget_us, changes.latency_budget_us);
+  change(contract.min_accuracy, changes.min_accuracy);
+  change(contract.period_us, changes.period_us);
+  change(contract.objective, changes.objective);
+  change(contract.percentile, changes.percentile);
+  change(contract.priority, changes.priority);
+  change(contract.when_late, changes.when_late);
+  change(contract.level, changes.level);
+  change(contract.processor, changes.processor);
+}
+
+template <class... Arguments>
+void call(const std::function<void(Arguments...)>& handler,
+          const std::type_identity_t<Arguments>&... arguments) {
+  if (handler) handler(arguments...);
 }
 
 }  // namespace
 
-SessionProxy::SessionProxy(sdbus::IConnection& connection, const std::string& path, Signals signals,
-                           bool listen)
-    : ProxyInterfaces(connection, proto::BusName{proto::kBusName}, sdbus::ObjectPath{path}),
-      signals_(std::move(signals)) {
-  if (listen) registerProxy();
-}
-
-SessionProxy::~SessionProxy() {
-  unregisterProxy();
-}
-
-void SessionProxy::onSubnetChanged(const std::string& from, const std::string& to,
-                                   const std::string& processor, const std::string& reason) {
-  if (signals_.subnet_changed) signals_.subnet_changed({from, to, processor, reason});
-}
-
-void SessionProxy::onContractUnmet(const std::string& reason,
-                                   const std::map<std::string, sdbus::Variant>& nearest) {
-  if (signals_.contract_unmet) signals_.contract_unmet(reason, contract_from(nearest));
-}
-
-void SessionProxy::onClosed(const std::string& reason) {
-  if (signals_.closed) signals_.closed(reason);
-}
-
-void SessionProxy::close_soon() {
-  try {
-    getProxy().callMethod("Close").onInterface(INTERFACE_NAME).dontExpectReply();
-  } catch (const sdbus::Error&) {
-    // Out of reach: then the session ends with our connection.
-  }
-}
-
-Dictionary SessionProxy::properties() {
-  Dictionary properties;
-  getProxy()
-      .callMethod("GetAll")
-      .onInterface("org.freedesktop.DBus.Properties")
-      .withArguments(std::string{INTERFACE_NAME})
-      .storeResultsTo(properties);
-  return properties;
-}
-
-void SessionProxy::send(const Frame& frame, const InferOptions& options, std::chrono::microseconds timeout,
-                        Receiver receiver) {
-  const auto format = to_dictionary(frame, options);
-  const sdbus::UnixFd memfd{sealed_copy(frame), sdbus::adopt_fd};
-  const auto delivery = std::make_shared<Delivery>(std::move(receiver));
-  try {
-    getProxy()
-        .callMethodAsync("Infer")
-        .onInterface(INTERFACE_NAME)
-        .withTimeout(timeout)
-        .withArguments(memfd, format)
-        .uponReplyInvoke([delivery](ReplyError error,
-                                    const std::vector<sdbus::Struct<std::uint32_t, double>>& top,
-                                    const Dictionary& info) {
-          if (error) {
-            delivery->deliver({.answer = {}, .error = error_from(error->getName(), error->getMessage())});
-          } else {
-            delivery->deliver({.answer = answer_from(top, info), .error = {}});
-          }
+template <class Task>
+void SessionCore::later(Task task, std::chrono::milliseconds delay) {
+  connection_->handlers()->post(
+      [weak = weak_from_this(), gate = gate_, task = std::move(task)] {
+        gate->pass([&] {
+          if (const auto self = weak.lock()) task(*self);
         });
-  } catch (...) {
-    delivery->forget();
-    throw;
+      },
+      delay);
+}
+
+SessionProxy::Signals SessionCore::signals() {
+  return {.subnet_changed =
+              [this](const SubnetChange& change) {
+                later([=](SessionCore& self) { call(self.handlers_.subnet_changed, change); });
+              },
+          .contract_unmet =
+              [this](const std::string& reason, const Contract& nearest) {
+                later([=](SessionCore& self) { call(self.handlers_.contract_unmet, reason, nearest); });
+              },
+          .closed =
+              [this](const std::string& reason) {
+                later([=](SessionCore& self) {
+                  // One that stops may come back: service_changed() will tell.
+                  if (reason != "service stopping") self.end(reason);
+                  call(self.handlers_.closed, reason);
+                });
+              }};
+}
+
+void SessionCore::open(SessionWish wish) {
+  presence_ = std::make_unique<PresenceProxy>(
+      connection_->bus(), [this](const std::string& old_owner, const std::string& new_owner) {
+        later([=](SessionCore& self) { self.service_changed(old_owner, new_owner); });
+      });
+  const std::lock_guard lock(opening_);
+  wish_ = std::move(wish);
+  const auto opened =
+      connection_->root().open_session(wish_.application, wish_.family, to_dictionary(wish_.contract));
+  use(opened.path, opened.service);
+}
+
+void SessionCore::adopt(const std::string& path) {
+  path_ = path;
+  proxy_ = std::make_shared<SessionProxy>(connection_->bus(), path, SessionProxy::Signals{}, false);
+}
+
+void SessionCore::use(const std::string& path, std::string service) {
+  auto proxy = std::make_shared<SessionProxy>(connection_->bus(), path, signals(), true);
+  const std::lock_guard lock(mutex_);
+  proxy_.swap(proxy);  // the old one goes after the lock
+  path_ = path;
+  service_ = std::move(service);
+}
+
+void SessionCore::stop() {
+  gate_->close();
+  const bool ours = presence_ != nullptr;
+  if (ours) {
+    end("the session was closed");
+    proxy_->close_soon();
   }
+  presence_.reset();
+  proxy_.reset();
+  connection_.reset();
 }
 
-Session::Impl::Impl(std::shared_ptr<Connection> its_connection, const std::string& path, Ownership ownership,
-                    SessionHandlers handlers)
-    : connection(std::move(its_connection)), id(last_part(path)), owner(ownership) {
-  const bool listen = handlers.subnet_changed || handlers.contract_unmet || handlers.closed;
-  proxy = std::make_unique<SessionProxy>(connection->bus(), path,
-                                         deferred(connection->handlers(), gate, std::move(handlers)), listen);
+std::shared_ptr<SessionProxy> SessionCore::proxy() const {
+  const std::lock_guard lock(mutex_);
+  return proxy_;
 }
 
-Session::Impl::~Impl() {
-  gate->close();
-  if (owner == Ownership::kTheirs) return;
-  proxy->close_soon();
+std::string SessionCore::id() const {
+  const std::lock_guard lock(mutex_);
+  return last_part(path_);
+}
+
+void SessionCore::set_contract(const Contract& changes) {
+  proxy()->SetContract(to_dictionary(changes));
+  const std::lock_guard lock(mutex_);
+  change(wish_.contract, changes);
+}
+
+void SessionCore::close() {
+  proxy()->Close();
+  end("the session was closed");
+}
+
+bool SessionCore::is_over() const {
+  const std::lock_guard lock(mutex_);
+  return over_;
+}
+
+void SessionCore::end(const std::string& reason) {
+  std::shared_ptr<StreamCore> stream;
+  {
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+    stream = stream_.lock();
+  }
+  if (stream) stream->end(reason);
+}
+
+std::shared_ptr<StreamCore> SessionCore::open_stream(const StreamOptions& options) {
+  const std::lock_guard lock(opening_);  // a restart of the service waits, and finds the stream
+  auto stream = std::make_shared<StreamCore>(options);
+  connect_stream(*stream);
+  bool over = false;
+  {
+    const std::lock_guard state(mutex_);
+    stream_ = stream;
+    over = over_;
+  }
+  if (over) stream->end("the session was closed");
+  return stream;
+}
+
+void SessionCore::connect_stream(StreamCore& stream) {
+  auto [memory, doorbell] = proxy()->OpenStream(to_dictionary(stream.options()));
+  stream.attach(memory, std::move(doorbell));
+}
+
+void SessionCore::service_changed(const std::string& old_owner, const std::string& new_owner) {
+  bool lost = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (over_) return;
+    lost = !service_.empty() && service_ == old_owner;
+    if (lost) service_.clear();
+    // News of a change from before the session was opened.
+    if (!service_.empty()) return;
+  }
+  ++attempt_;
+  if (!new_owner.empty()) {
+    later([attempt = attempt_](SessionCore& self) { self.reopen(attempt, kTries); });
+  }
+  if (lost) call(handlers_.lost);
+}
+
+std::optional<SessionWish> SessionCore::unfulfilled() const {
+  const std::lock_guard lock(mutex_);
+  if (!service_.empty()) return std::nullopt;  // an earlier try got as far as its stream
+  return wish_;
+}
+
+void SessionCore::reopen(std::uint64_t attempt, int tries_left) {
+  if (attempt != attempt_ || is_over()) return;  // the service has changed again, or nobody wants it any more
+  try {
+    translated([&] {
+      const std::lock_guard lock(opening_);
+      if (const auto wish = unfulfilled()) {
+        const auto opened =
+            connection_->root().open_session(wish->application, wish->family, to_dictionary(wish->contract));
+        use(opened.path, opened.service);
+      }
+      if (const auto stream = stream_.lock()) connect_stream(*stream);
+    });
+  } catch (const Error& error) {
+    if (tries_left > 1) {
+      later([=](SessionCore& self) { self.reopen(attempt, tries_left - 1); }, kRetryPause);
+      return;
+    }
+    const std::string reason = "the restarted service does not take it: " + std::string(error.what());
+    end(reason);
+    call(handlers_.closed, reason);
+    return;
+  }
+  call(handlers_.reopened);
 }
 
 Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -159,21 +216,21 @@ Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
 
-const std::string& Session::id() const {
-  return impl_->id;
+std::string Session::id() const {
+  return impl_->core->id();
 }
 
 SessionInfo Session::info() const {
   return translated([&] {
-    sdbus::IConnection& bus = impl_->connection->bus();
-    auto info = session_from(impl_->id, impl_->proxy->properties());
-    info.family = FamilyProxy(bus, info.family).Name();
+    auto& core = *impl_->core;
+    auto info = session_from(core.id(), core.proxy()->properties());
+    info.family = FamilyProxy(core.connection()->bus(), info.family).Name();
     return info;
   });
 }
 
 void Session::set_contract(const Contract& changes) {
-  translated([&] { impl_->proxy->SetContract(to_dictionary(changes)); });
+  translated([&] { impl_->core->set_contract(changes); });
 }
 
 Answer Session::infer(const Frame& frame, const InferOptions& options) {
@@ -184,7 +241,8 @@ std::future<Answer> Session::infer_async(const Frame& frame, const InferOptions&
   const auto promise = std::make_shared<std::promise<Answer>>();
   auto future = promise->get_future();
   translated([&] {
-    impl_->proxy->send(frame, options, impl_->connection->timeout(), [promise](Outcome&& outcome) {
+    auto& core = *impl_->core;
+    core.proxy()->send(frame, options, core.connection()->timeout(), [promise](Outcome&& outcome) {
       if (outcome.answer) {
         promise->set_value(std::move(*outcome.answer));
       } else {
@@ -198,19 +256,28 @@ std::future<Answer> Session::infer_async(const Frame& frame, const InferOptions&
 void Session::infer_async(const Frame& frame, const InferOptions& options,
                           std::function<void(const Outcome&)> handler) {
   translated([&] {
-    impl_->proxy->send(frame, options, impl_->connection->timeout(),
-                       [queue = impl_->connection->handlers(), gate = impl_->gate,
+    auto& core = *impl_->core;
+    core.proxy()->send(frame, options, core.connection()->timeout(),
+                       [queue = core.connection()->handlers(), gate = core.gate(),
                         handler = std::move(handler)](Outcome&& outcome) mutable {
                          // Moved on: what the handler holds must not be let go of on the bus's thread.
-                         post(queue, gate, [handler = std::move(handler), outcome = std::move(outcome)] {
-                           handler(outcome);
+                         queue->post([gate, handler = std::move(handler), outcome = std::move(outcome)] {
+                           gate->pass([&] { handler(outcome); });
                          });
                        });
   });
 }
 
+Stream Session::open_stream(const StreamOptions& options,
+                            std::function<void(const StreamResult&)> on_result) {
+  return translated([&] {
+    auto core = impl_->core->open_stream(options);
+    return Stream(std::make_unique<Stream::Impl>(std::move(core), std::move(on_result)));
+  });
+}
+
 void Session::close() {
-  translated([&] { impl_->proxy->Close(); });
+  translated([&] { impl_->core->close(); });
 }
 
 }  // namespace dofa::client

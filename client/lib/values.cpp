@@ -87,6 +87,17 @@ constexpr std::array<std::pair<PixelFormat, const char*>, 6> kFormats{
      {PixelFormat::kYuyv, "yuyv"},
      {PixelFormat::kFloat32Nchw, "float32-nchw"}}};
 
+Dictionary layout_dictionary(std::uint32_t width, std::uint32_t height, PixelFormat format,
+                             std::uint32_t stride) {
+  const auto word = std::ranges::find(kFormats, format, &std::pair<PixelFormat, const char*>::first);
+  if (word == kFormats.end()) throw Error(ErrorCode::kInvalidArgument, "unknown pixel format");
+  Dictionary dictionary{{"width", sdbus::Variant{width}},
+                        {"height", sdbus::Variant{height}},
+                        {"format", sdbus::Variant{std::string{word->second}}}};
+  if (stride != 0) dictionary.emplace("stride", sdbus::Variant{stride});
+  return dictionary;
+}
+
 }  // namespace
 
 Dictionary to_dictionary(const Contract& contract) {
@@ -104,14 +115,17 @@ Dictionary to_dictionary(const Contract& contract) {
 }
 
 Dictionary to_dictionary(const Frame& frame, const InferOptions& options) {
-  const auto format = std::ranges::find(kFormats, frame.format, &std::pair<PixelFormat, const char*>::first);
-  if (format == kFormats.end()) throw Error(ErrorCode::kInvalidArgument, "unknown pixel format");
-  Dictionary dictionary{{"width", sdbus::Variant{frame.width}},
-                        {"height", sdbus::Variant{frame.height}},
-                        {"format", sdbus::Variant{std::string{format->second}}}};
-  if (frame.stride != 0) dictionary.emplace("stride", sdbus::Variant{frame.stride});
+  auto dictionary = layout_dictionary(frame.width, frame.height, frame.format, frame.stride);
   put(dictionary, "top-k", options.top_k);
   put(dictionary, "deadline-us", options.deadline_us);
+  return dictionary;
+}
+
+Dictionary to_dictionary(const StreamOptions& options) {
+  auto dictionary = layout_dictionary(options.width, options.height, options.format, options.stride);
+  put(dictionary, "slots", options.slots);
+  put(dictionary, "top-k", options.top_k);
+  if (options.raw_output) dictionary.emplace("raw-output", sdbus::Variant{true});
   return dictionary;
 }
 

@@ -3,7 +3,7 @@
 // differ: unknown keys are passed over, integers are taken in any integer type. Stateless.
 #pragma once
 
-#include <dofa/client_types.hpp>
+#include <dofa/stream.hpp>
 
 #include <map>
 #include <string>
@@ -16,6 +16,7 @@ using Dictionary = std::map<std::string, sdbus::Variant>;
 
 Dictionary to_dictionary(const Contract& contract);
 Dictionary to_dictionary(const Frame& frame, const InferOptions& options);
+Dictionary to_dictionary(const StreamOptions& options);
 
 Contract contract_from(const Dictionary& dictionary);
 std::vector<Processor> processors_from(const std::map<std::string, Dictionary>& processors);

@@ -7,8 +7,8 @@
 
 #include "client/lib/connection.hpp"
 #include "client/lib/errors.hpp"
-#include "client/lib/session.hpp"
-#include "dbus/dbus_proxy.hpp"
+#include "client/lib/presence.hpp"
+#include "client/lib/session_proxy.hpp"
 #include "proto/names.hpp"
 
 namespace dofa::client {
@@ -69,26 +69,6 @@ class ObjectsProxy final : public sdbus::ProxyInterfaces<sdbus::ObjectManager_pr
   OnRemoved on_removed_;
 };
 
-/// Hears the service's name find and lose its owner.
-class PresenceProxy final : public sdbus::ProxyInterfaces<org::freedesktop::DBus_proxy> {
- public:
-  PresenceProxy(sdbus::IConnection& connection, std::function<void(bool present)> on_change)
-      : ProxyInterfaces(connection, proto::BusName{"org.freedesktop.DBus"},
-                        sdbus::ObjectPath{"/org/freedesktop/DBus"}),
-        on_change_(std::move(on_change)) {
-    registerProxy();
-  }
-  ~PresenceProxy() { unregisterProxy(); }
-
- private:
-  void onNameOwnerChanged(const std::string& name, const std::string&,
-                          const std::string& new_owner) override {
-    if (name == proto::kBusName) on_change_(!new_owner.empty());
-  }
-
-  std::function<void(bool present)> on_change_;
-};
-
 bool is_session(const std::string& path) {
   return path.starts_with(proto::kSessionPathPrefix);
 }
@@ -142,8 +122,9 @@ class WatchState : public std::enable_shared_from_this<WatchState> {
 
 void WatchState::start() {
   auto& bus = connection_->bus();
-  presence_ = std::make_unique<PresenceProxy>(
-      bus, [this](bool present) { later([present](WatchState& self) { self.presence_changed(present); }); });
+  presence_ = std::make_unique<PresenceProxy>(bus, [this](const std::string&, const std::string& new_owner) {
+    later([present = !new_owner.empty()](WatchState& self) { self.presence_changed(present); });
+  });
   objects_ = std::make_unique<ObjectsProxy>(
       bus,
       [this](const std::string& path, const Interfaces& interfaces) {

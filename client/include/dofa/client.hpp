@@ -16,6 +16,7 @@
 #pragma once
 
 #include <dofa/client_types.hpp>
+#include <dofa/stream.hpp>
 
 #include <chrono>
 #include <functional>
@@ -37,20 +38,25 @@ struct SessionHandlers {
   std::function<void(const SubnetChange&)> subnet_changed = {};
   /// `nearest` holds the contract keys that could be kept.
   std::function<void(const std::string& reason, const Contract& nearest)> contract_unmet = {};
-  /// The session ended ("closed", "family unloaded", "service stopping"). A service that is killed says
-  /// nothing: the next call throws.
+  /// The session ended ("closed", "family unloaded"), or a restarted service did not take it again. With
+  /// "service stopping" it may still be reopened.
   std::function<void(const std::string& reason)> closed = {};
+  /// The service went away, however: calls fail until it is back.
+  std::function<void()> lost = {};
+  /// The service is back, and the session is open again: a new id(), the contract as this object last set it,
+  /// statistics from zero, and its stream goes on.
+  std::function<void()> reopened = {};
 };
 
 /// One connection to the service's session object. Movable. One that open_session() made is closed when it
-/// goes.
+/// goes, and opened again by itself when the service was restarted.
 class DOFA_CLIENT_API Session {
  public:
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
   ~Session();
 
-  [[nodiscard]] const std::string& id() const;
+  [[nodiscard]] std::string id() const;
   /// All properties at this moment.
   [[nodiscard]] SessionInfo info() const;
   /// Changes the keys that are set; the others keep their values. All or nothing.
@@ -65,6 +71,11 @@ class DOFA_CLIENT_API Session {
   /// calls the handler) where the frame cannot be sent at all.
   void infer_async(const Frame& frame, const InferOptions& options,
                    std::function<void(const Outcome&)> handler);
+
+  /// For more than a few frames a second; a session has one stream at a time. With `on_result`, it is called
+  /// for each result, one after the other on a thread of the stream's, and nobody else takes results.
+  [[nodiscard]] Stream open_stream(const StreamOptions& options,
+                                   std::function<void(const StreamResult&)> on_result = {});
 
   /// Ends the session; frames still waiting get kCancelled.
   void close();

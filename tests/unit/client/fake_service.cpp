@@ -79,6 +79,7 @@ class FakeSession final
   }
   void end(const std::string& reason) {
     emitClosed(reason);
+    if (const auto stream = stream_.lock()) stream->hang_up();
     emitInterfacesRemovedSignal();
   }
 
@@ -103,8 +104,11 @@ class FakeSession final
       seen.pixels.clear();
     service_.answer(std::move(reply), std::move(seen));
   }
-  std::tuple<sdbus::UnixFd, sdbus::UnixFd> OpenStream(const Dictionary&) /* override, once in the XML */ {
-    throw proto::error(std::string(proto::kErrorPrefix) + "NotSupported", "streams are tested elsewhere");
+  std::tuple<sdbus::UnixFd, sdbus::UnixFd> OpenStream(const Dictionary& format) override {
+    service_.note("OpenStream", format);
+    auto stream = service_.make_stream(format);
+    stream_ = stream;
+    return {stream->memory(), stream->take_doorbell()};
   }
   void Close() override {
     service_.note("Close");
@@ -128,6 +132,7 @@ class FakeSession final
   FakeService& service_;
   std::string application_;
   Dictionary contract_;
+  std::weak_ptr<FakeStream> stream_;
 };
 
 class FakeManager final
@@ -201,7 +206,11 @@ FakeService::~FakeService() {
 
 void FakeService::fail(const std::string& member, const std::string& error_name) {
   const std::lock_guard lock(mutex_);
-  failures_[member] = error_name;
+  if (error_name.empty()) {
+    failures_.erase(member);
+  } else {
+    failures_[member] = error_name;
+  }
 }
 
 void FakeService::hold_frames(bool hold) {
@@ -292,6 +301,22 @@ void FakeService::close_session(const std::string& session, const std::string& r
     sessions_.erase(found);
   }
   ended->end(reason);
+}
+
+std::shared_ptr<FakeStream> FakeService::make_stream(const Dictionary& format) {
+  const std::lock_guard lock(mutex_);
+  streams_.push_back(std::make_shared<FakeStream>(format, spoil_));
+  return streams_.back();
+}
+
+void FakeService::spoil_rings(FakeStream::Spoil spoil) {
+  const std::lock_guard lock(mutex_);
+  spoil_ = std::move(spoil);
+}
+
+std::shared_ptr<FakeStream> FakeService::stream() {
+  const std::lock_guard lock(mutex_);
+  return streams_.at(streams_.size() - 1);
 }
 
 Dictionary FakeService::last_dictionary() {

@@ -16,10 +16,10 @@
 #include "dbus/manager_adaptor.hpp"
 #include "dbus/session_adaptor.hpp"
 #include "proto/compat.hpp"
+#include "tests/unit/client/fake_stream.hpp"
 
 namespace dofa::test {
 
-using Dictionary = std::map<std::string, sdbus::Variant>;
 using InferReply = sdbus::Result<std::vector<sdbus::Struct<std::uint32_t, double>>, Dictionary>;
 
 class FakeSession;
@@ -38,7 +38,7 @@ class FakeService {
   explicit FakeService(const std::string& address);
   ~FakeService();
 
-  /// Calls to fail from now on, by member: the D-Bus error's full name.
+  /// Calls to fail from now on, by member: the D-Bus error's full name, "" for none.
   void fail(const std::string& member, const std::string& error_name);
   /// Infer calls are answered at once, or kept until answer_held().
   void hold_frames(bool hold);
@@ -51,15 +51,21 @@ class FakeService {
   /// Ends a session as the service would: Closed, then InterfacesRemoved.
   void close_session(const std::string& session, const std::string& reason);
 
+  /// Done to the head of each ring from now on, before it is given away.
+  void spoil_rings(FakeStream::Spoil spoil);
+  /// The stream opened last.
+  [[nodiscard]] std::shared_ptr<FakeStream> stream();
+
   /// Waits until a call of that member was seen `count` times.
   bool saw(const std::string& member, std::size_t count = 1);
-  [[nodiscard]] Dictionary last_dictionary();  ///< of the last OpenSession, SetContract or UnloadFamily
+  [[nodiscard]] Dictionary last_dictionary();  ///< of the last call that brought one
   [[nodiscard]] SeenFrame last_frame();
 
  private:
   friend class FakeSession;
   friend class FakeManager;
 
+  std::shared_ptr<FakeStream> make_stream(const Dictionary& format);
   void note(const std::string& member, const Dictionary& dictionary = {});
   void answer(InferReply&& reply, SeenFrame frame);
   static void reply_to(InferReply& reply, const SeenFrame& frame);
@@ -72,6 +78,8 @@ class FakeService {
   SeenFrame last_frame_;
   bool hold_ = false;
   std::vector<std::pair<InferReply, SeenFrame>> held_;
+  std::vector<std::shared_ptr<FakeStream>> streams_;
+  FakeStream::Spoil spoil_;
 
   std::unique_ptr<sdbus::IConnection> connection_;
   std::unique_ptr<FakeManager> manager_;
