@@ -27,18 +27,6 @@ Affine fold(const BatchNorm& norm, const Moments& moments) {
 std::vector<float> prefix(const std::vector<float>& values, std::uint32_t count) {
   return {values.begin(), values.begin() + count};
 }
-
-/// The first `out` rows and `in` columns of a row-major matrix.
-std::vector<float> corner(const std::vector<float>& matrix, std::size_t columns, std::uint32_t out,
-                          std::uint32_t in) {
-  std::vector<float> values;
-  values.reserve(static_cast<std::size_t>(out) * in);
-  for (std::uint32_t row = 0; row < out; ++row) {
-    const auto begin = matrix.begin() + static_cast<std::ptrdiff_t>(row * columns);
-    values.insert(values.end(), begin, begin + in);
-  }
-  return values;
-}
 }  // namespace
 
 /// Packs as much of a block as its most demanding user needs; nothing where no level uses it.
@@ -50,9 +38,10 @@ void ElasticModel::pack_block(const SupernetBlock& source, const std::vector<con
     squeezed = std::max(squeezed, user->squeeze_channels);
   }
   if (mid == 0) return;
-  const auto add = [&](const std::vector<float>& matrix, std::size_t columns, std::uint32_t out,
+  const auto add = [&](const std::vector<float>& matrix, std::uint32_t columns, std::uint32_t out,
                        std::uint32_t in) {
-    return weights_.add_matrix(corner(matrix, columns, out, in), static_cast<int>(out), static_cast<int>(in));
+    return weights_.add_matrix(matrix, static_cast<int>(out), static_cast<int>(in), Precision::kFloat,
+                               static_cast<int>(columns));
   };
   // In the order a run reads them.
   if (!source.expand_weight.empty())

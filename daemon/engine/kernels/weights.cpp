@@ -37,20 +37,26 @@ float* WeightStore::allocate(std::size_t count) {
   return data;
 }
 
-MatrixWeights WeightStore::add_matrix(std::span<const float> values, int out, int in, Precision precision) {
-  assert(values.size() == static_cast<std::size_t>(out) * in);
+MatrixWeights WeightStore::add_matrix(std::span<const float> values, int out, int in, Precision precision,
+                                      int columns) {
+  const auto pitch = static_cast<std::size_t>(columns == 0 ? in : columns);
+  assert(pitch >= static_cast<std::size_t>(in) && values.size() >= (out - 1) * pitch + in);
   const std::size_t count = static_cast<std::size_t>(blocks_of(out)) * in * kBlock;
   const bool half = precision == Precision::kHalf;
   float* data = allocate(half ? (count + 1) / 2 : count);
   auto* halves = reinterpret_cast<std::uint16_t*>(data);
-  for (int o = 0; o < out; ++o) {
-    for (int i = 0; i < in; ++i) {
-      const std::size_t at = (static_cast<std::size_t>(o / kBlock) * in + i) * kBlock + o % kBlock;
-      const float value = values[static_cast<std::size_t>(o) * in + i];
-      if (half)
-        halves[at] = half_of(value);
-      else
-        data[at] = value;
+  std::size_t at = 0;
+  for (int first = 0; first < out; first += kBlock) {
+    const float* rows = values.data() + static_cast<std::size_t>(first) * pitch;
+    const auto lanes = static_cast<std::size_t>(std::min(kBlock, out - first));
+    for (int i = 0; i < in; ++i, at += kBlock) {
+      for (std::size_t lane = 0; lane < lanes; ++lane) {
+        const float value = rows[lane * pitch + static_cast<std::size_t>(i)];
+        if (half)
+          halves[at + lane] = half_of(value);
+        else
+          data[at + lane] = value;
+      }
     }
   }
   return {data, out, in, precision};

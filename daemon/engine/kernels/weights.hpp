@@ -53,9 +53,10 @@ struct DepthwiseWeights {
 /// Owns packed weights. Filled by one thread; afterwards read-only and shared by all.
 class WeightStore {
  public:
-  /// `values` is [out][in], as PyTorch keeps it (trailing 1x1 dimensions dropped).
+  /// `values` is [out][in], as PyTorch keeps it (trailing 1x1 dimensions dropped); or, with `columns` (at
+  /// least `in`), a larger matrix with so many columns of which the first rows and columns are taken.
   MatrixWeights add_matrix(std::span<const float> values, int out, int in,
-                           Precision precision = Precision::kFloat);
+                           Precision precision = Precision::kFloat, int columns = 0);
   /// `values` is [out][in][k][k].
   ConvWeights add_conv(std::span<const float> values, int out, int in, int kernel);
   /// `values` is [channels][1][k][k].

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/engine/kernels/weights.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -36,6 +37,17 @@ TEST_CASE("A matrix is packed in blocks of 16 outputs, zero past the last") {
       }
     }
   }
+}
+
+TEST_CASE("The corner of a larger matrix is packed like a matrix of that size") {
+  std::vector<float> values(40 * 10), corner;
+  std::iota(values.begin(), values.end(), 1.0f);
+  for (int o = 0; o < 24; ++o)
+    corner.insert(corner.end(), values.begin() + o * 10, values.begin() + o * 10 + 7);
+  WeightStore store;
+  const auto* got = static_cast<const float*>(store.add_matrix(values, 24, 7, Precision::kFloat, 10).data);
+  const auto* wanted = static_cast<const float*>(store.add_matrix(corner, 24, 7).data);
+  CHECK(std::equal(wanted, wanted + 2 * 7 * 16, got));
 }
 
 TEST_CASE("Convolution and depthwise weights keep their taps in order") {
