@@ -27,6 +27,10 @@ constexpr Topic kTopics[] = {
      "--bus BUS --family NAME [--budget-factor X] [--hogs N] [--own-group] [--two] [--seconds N] [--table] "
      "[--plot FILE.svg] [--json]: contracts on a running dofad while other programs take the CPU"},
 #endif
+#ifdef DOFA_WITH_SERVICE
+    {"ipc", run_ipc,
+     "[--rounds N] [--period-us N] [--json]: what bringing a frame to dofad and its answer back costs"},
+#endif
     {"policy", run_policy, "[--json]: time of one dispatcher decision"},
     {"replay", run_replay,
      "TRACE… [--policy all|NAME…] [--json] [--plot FILE.svg]: policies over recorded load"},

@@ -22,6 +22,7 @@ void begin_report(json::Writer& json, std::string_view topic, unsigned threads);
 
 // The topics. Each returns the exit status: 0, 1 (failed) or 2 (usage, explained on stderr).
 int run_engine(const Arguments& arguments);
+int run_ipc(const Arguments& arguments);
 int run_live(const Arguments& arguments);
 int run_memory(const Arguments& arguments);
 int run_policy(const Arguments& arguments);
