@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Wiring only: options, rooms, signals, ordered shutdown.
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 
 #include <cstdio>
-#include <fstream>
 #include <iostream>
 #include <mutex>
 
@@ -12,11 +10,9 @@
 #include "daemon/config/service.hpp"
 #include "daemon/control/log_level.hpp"
 #include "daemon/control/runtime.hpp"
-#include "daemon/engine/thread.hpp"
-#include "daemon/host/child.hpp"
 #include "daemon/host/notify.hpp"
 #include "daemon/host/signals.hpp"
-#include "daemon/monitor/tegrastats.hpp"
+#include "daemon/one_shot.hpp"
 #include "daemon/options.hpp"
 #include "daemon/stream/server.hpp"
 
@@ -31,38 +27,6 @@ Result<config::ServiceOptions> read_options(const CommandLine& line) {
   auto options = config::read_service(line.config);
   if (!options && options.error().code == ErrorCode::kNotFound && !line.config_given) return config::ServiceOptions{};
   return options;
-}
-
-/// In a child of our own: an endless loop or a crash in a module's code costs the child only.
-Result<void> verify_in_child(const std::string& directory, std::uint32_t timeout_s) {
-  const auto outcome = host::run_child({"/proc/self/exe", "--verify-family", directory}, timeout_s * 1000LL);
-  if (!outcome) return outcome.error();
-  if (outcome->exit_code == 0) return {};
-  std::string why = outcome->output.substr(0, outcome->output.find('\n'));
-  if (outcome->timed_out) why = directory + ": the dry run took longer than " + std::to_string(timeout_s) + " s";
-  if (why.empty()) why = directory + ": the dry run crashed";
-  return Error{ErrorCode::kInvalidFamily, why};
-}
-
-int verify_family(const std::string& directory) {
-  const rlimit no_core{0, 0};
-  setrlimit(RLIMIT_CORE, &no_core);
-  engine::prepare_inference_thread(true);
-  const auto description = config::read_family(directory + "/family.yaml");
-  const auto family = description ? engine::load_family(directory, *description) : description.error();
-  const auto runner = family ? (*family)->make_runner(*family) : family.error();
-  if (!runner) std::puts(runner.error().message.c_str());
-  return runner ? 0 : kFailed;
-}
-
-int parse_tegrastats(const std::string& path) {
-  std::ifstream log(path);
-  if (!log) {
-    std::cerr << "dofad: " << path << ": cannot be read\n";
-    return kFailed;
-  }
-  monitor::print_tegrastats_json(log, std::cout);
-  return 0;
 }
 
 int serve(const CommandLine& line, config::ServiceOptions options) {
@@ -91,13 +55,19 @@ int serve(const CommandLine& line, config::ServiceOptions options) {
   host::notify("READY=1\nSTATUS=serving");
   spdlog::info("dofad {} serves on the {} bus", DOFA_VERSION, line.bus);
 
+  const std::int64_t feed_period_us = host::watchdog_interval_us().value_or(0) / 4;
+  std::int64_t fed_us = 0;
   while (true) {
     const auto signal = signals.wait(static_cast<int>(options.control.tick_ms));
     if (signal == host::Signal::kStop) break;
     if (signal == host::Signal::kReload) (void)reload();
     runtime.tick(control::now_us());
     service.collect();
-    if (runtime.healthy(control::now_us())) host::notify("WATCHDOG=1");
+    const std::int64_t now = control::now_us();
+    if (feed_period_us > 0 && now - fed_us >= feed_period_us && runtime.healthy(now)) {
+      host::notify("WATCHDOG=1");
+      fed_us = now;
+    }
   }
   host::notify("STOPPING=1");
   service.announce_stopping();

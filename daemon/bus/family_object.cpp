@@ -13,9 +13,11 @@ FamilyObject::FamilyObject(sdbus::IConnection& connection, std::shared_ptr<const
   emitInterfacesAddedSignal();
 }
 
-FamilyObject::~FamilyObject() {
-  emitInterfacesRemovedSignal();
-  unregisterAdaptor();
+FamilyObject::~FamilyObject() { unregisterAdaptor(); }
+
+void FamilyObject::announce_profile() {
+  getObject().emitPropertiesChangedSignal(
+      proto::InterfaceName{org::dofa::Dofa1::Family_adaptor::INTERFACE_NAME}, {proto::PropertyName{"Subnets"}});
 }
 
 std::string FamilyObject::path_of(const std::string& name) {

@@ -18,7 +18,8 @@ class FamilyObject final : public sdbus::AdaptorInterfaces<org::dofa::Dofa1::Fam
   ~FamilyObject();
 
   static std::string path_of(const std::string& name);
-  [[nodiscard]] const std::string& name() const { return family_->name; }
+  void announce_profile();
+  void announce_removed() { emitInterfacesRemovedSignal(); }
 
  private:
   std::string Name() override;

@@ -43,9 +43,10 @@ sdbus::ObjectPath ManagerObject::OpenSession(const std::string& application, con
 }
 
 void ManagerObject::LoadFamily(sdbus::Result<sdbus::ObjectPath>&& reply, std::string directory) {
-  guard_async("LoadFamily", reply, [&] {
+  const auto held = keep(std::move(reply));
+  guard_async("LoadFamily", *held, [&] {
     require_administrator(getObject(), "loading a family");
-    hooks_.run_later([this, directory = std::move(directory), held = keep(std::move(reply))] {
+    hooks_.run_later([this, directory = std::move(directory), held] {
       guard_async("LoadFamily", *held, [&] {
         const auto family = require(runtime_.load_family(directory));
         held->returnResults(sdbus::ObjectPath{FamilyObject::path_of(family->name)});
@@ -66,9 +67,10 @@ void ManagerObject::UnloadFamily(const sdbus::ObjectPath& path, const Dictionary
 }
 
 void ManagerObject::Reload(sdbus::Result<>&& reply) {
-  guard_async("Reload", reply, [&] {
+  const auto held = keep(std::move(reply));
+  guard_async("Reload", *held, [&] {
     require_administrator(getObject(), "reloading");
-    hooks_.run_later([this, held = keep(std::move(reply))] {
+    hooks_.run_later([this, held] {
       guard_async("Reload", *held, [&] {
         require(hooks_.reload());
         held->returnResults();

@@ -2,8 +2,10 @@
 #include "daemon/bus/memfd.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <cerrno>
 #include <cstring>
@@ -29,7 +31,11 @@ Result<MappedFrame> MappedFrame::map(int fd, std::uint64_t bytes) {
     return invalid("the frame holds " + std::to_string(status.st_size) + " bytes, its format needs " +
                    std::to_string(bytes));
   }
-  void* data = mmap(nullptr, bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+  // munmap of huge pages takes whole ones only, whose size is not ours to know.
+  struct statfs system {};
+  if (fstatfs(fd, &system) != 0 || system.f_type == HUGETLBFS_MAGIC) return invalid("the frame must not be in huge pages");
+  // Not populated: the lane faults in what it reads, the bus thread has others to serve.
+  void* data = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd, 0);
   if (data == MAP_FAILED) return Error{ErrorCode::kFailed, std::string("mapping the frame: ") + std::strerror(errno)};
   return MappedFrame(static_cast<const std::byte*>(data), bytes);
 }

@@ -31,6 +31,16 @@ class OwnerWatch final : public sdbus::ProxyInterfaces<org::freedesktop::DBus_pr
 
 namespace {
 
+/// Signals are best effort: a bus that has gone is noticed, and told, by the bus thread.
+template <class F>
+void announce(const char* what, F&& emit) {
+  try {
+    emit();
+  } catch (const sdbus::Error& error) {
+    spdlog::debug("{} not announced: {}, ignoring", what, error.what());
+  }
+}
+
 std::unique_ptr<sdbus::IConnection> connect(const std::string& bus) {
   if (bus == "system") return sdbus::createSystemBusConnection();
   if (bus == "session") return sdbus::createSessionBusConnection();
@@ -48,8 +58,8 @@ Service::Service(control::Runtime& runtime, control::StreamGate& streams, Servic
   log_control_ = std::make_unique<LogControlObject>(*connection_);
   owner_watch_ = std::make_unique<OwnerWatch>(*connection_, runtime_);
   for (const auto& family : runtime_.families()) family_loaded(family);
-  runtime_.set_listener(this);
   connection_->requestName(proto::BusName{proto::kBusName});
+  runtime_.set_listener(this);  // nothing is called before the event loop runs
   task_thread_ = std::thread([this] { run_tasks(); });
   bus_thread_ = std::thread([this] {
     try {
@@ -62,7 +72,6 @@ Service::Service(control::Runtime& runtime, control::StreamGate& streams, Servic
 }
 
 Service::~Service() {
-  runtime_.set_listener(nullptr);
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -71,6 +80,11 @@ Service::~Service() {
   task_thread_.join();
   connection_->leaveEventLoop();
   bus_thread_.join();
+  runtime_.set_listener(nullptr);  // only now: those threads call through the runtime
+}
+
+void Service::announce_stopping() {
+  announce("State", [this] { manager_->announce_stopping(); });
 }
 
 void Service::run_later(std::function<void()> task) {
@@ -103,8 +117,8 @@ std::string Service::publish_session(std::shared_ptr<control::Session> session) 
     sessions_.emplace(session->identity().id, object);
     closed_meanwhile = session->closed();
   }
-  // A forced unload on another thread may have closed it before it had an object to announce that on.
-  if (closed_meanwhile) session_closed(*session, "family unloaded");
+  // A shutdown on the main thread may have closed it before it had an object to announce that on.
+  if (closed_meanwhile) session_closed(*session, "service stopping");
   return SessionObject::path_of(*session);
 }
 
@@ -119,7 +133,7 @@ void Service::session_closed(const control::Session& session, const std::string&
     closed_sessions_.push_back(object);
     sessions_.erase(at);
   }
-  object->announce_closed(reason);
+  announce("Closed", [&] { object->announce_closed(reason); });
 }
 
 std::shared_ptr<SessionObject> Service::object_of(const control::Session& session) {
@@ -129,23 +143,36 @@ std::shared_ptr<SessionObject> Service::object_of(const control::Session& sessio
 }
 
 void Service::subnet_changed(const control::Session& session, std::uint32_t from, const std::string& reason) {
-  if (const auto object = object_of(session)) object->announce_subnet(from, reason);
+  if (const auto object = object_of(session)) announce("SubnetChanged", [&] { object->announce_subnet(from, reason); });
 }
 
-void Service::contract_unmet(const control::Session& session, const std::string& reason, const policy::Contract& nearest) {
-  if (const auto object = object_of(session)) object->announce_unmet(reason, nearest);
+void Service::contract_unmet(const control::Session& session, const std::string& reason,
+                             const std::optional<policy::Contract>& nearest) {
+  if (const auto object = object_of(session)) announce("ContractUnmet", [&] { object->announce_unmet(reason, nearest); });
 }
 
 void Service::family_loaded(const std::shared_ptr<const control::LoadedFamily>& family) {
-  auto object = std::make_unique<FamilyObject>(*connection_, family);
+  auto object = std::make_shared<FamilyObject>(*connection_, family);
   const std::lock_guard lock(mutex_);
   families_.emplace(family->name, std::move(object));
 }
 
 void Service::family_unloaded(const std::string& name) {
-  decltype(families_)::node_type object;  // destroyed after the lock is let go
-  const std::lock_guard lock(mutex_);
-  object = families_.extract(name);
+  decltype(families_)::node_type object;
+  {
+    const std::lock_guard lock(mutex_);
+    object = families_.extract(name);
+  }
+  if (!object.empty()) announce("InterfacesRemoved", [&] { object.mapped()->announce_removed(); });
+}
+
+void Service::family_profiled(const std::string& name) {
+  std::shared_ptr<FamilyObject> object;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto at = families_.find(name); at != families_.end()) object = at->second;
+  }
+  if (object) announce("Subnets", [&] { object->announce_profile(); });
 }
 
 void Service::collect() {

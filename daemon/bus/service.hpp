@@ -40,14 +40,16 @@ class Service final : public control::RuntimeListener {
   /// Destroys the objects of closed sessions. Call it from the control loop.
   void collect();
   /// Says "stopping" to whoever listens.
-  void announce_stopping() { manager_->announce_stopping(); }
+  void announce_stopping();
 
  private:
   void family_loaded(const std::shared_ptr<const control::LoadedFamily>& family) override;
   void family_unloaded(const std::string& name) override;
+  void family_profiled(const std::string& name) override;
   void session_closed(const control::Session& session, const std::string& reason) override;
   void subnet_changed(const control::Session& session, std::uint32_t from, const std::string& reason) override;
-  void contract_unmet(const control::Session& session, const std::string& reason, const policy::Contract& nearest) override;
+  void contract_unmet(const control::Session& session, const std::string& reason,
+                      const std::optional<policy::Contract>& nearest) override;
 
   [[nodiscard]] std::shared_ptr<SessionObject> object_of(const control::Session& session);
   std::string publish_session(std::shared_ptr<control::Session> session);
@@ -65,7 +67,7 @@ class Service final : public control::RuntimeListener {
   std::mutex mutex_;
   std::condition_variable tasks_changed_;
   std::map<std::uint64_t, std::shared_ptr<SessionObject>> sessions_;
-  std::map<std::string, std::unique_ptr<FamilyObject>> families_;
+  std::map<std::string, std::shared_ptr<FamilyObject>> families_;
   std::vector<std::shared_ptr<SessionObject>> closed_sessions_;
   std::deque<std::function<void()>> tasks_;
   bool stopping_ = false;

@@ -126,8 +126,8 @@ void SessionObject::announce_subnet(std::uint32_t from, const std::string& reaso
       {proto::PropertyName{"Subnet"}, proto::PropertyName{"Level"}, proto::PropertyName{"Accuracy"}});
 }
 
-void SessionObject::announce_unmet(const std::string& reason, const policy::Contract& nearest) {
-  emitContractUnmet(reason, to_dictionary(nearest));
+void SessionObject::announce_unmet(const std::string& reason, const std::optional<policy::Contract>& nearest) {
+  emitContractUnmet(reason, nearest ? to_dictionary(*nearest) : Dictionary{});
 }
 
 void SessionObject::announce_closed(const std::string& reason) {

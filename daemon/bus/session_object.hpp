@@ -25,7 +25,8 @@ class SessionObject final : public sdbus::AdaptorInterfaces<org::dofa::Dofa1::Se
   static std::string path_of(const control::Session& session);
 
   void announce_subnet(std::uint32_t from, const std::string& reason);
-  void announce_unmet(const std::string& reason, const policy::Contract& nearest);
+  /// An empty dictionary where no contract could be kept.
+  void announce_unmet(const std::string& reason, const std::optional<policy::Contract>& nearest);
   void announce_closed(const std::string& reason);
 
  private:

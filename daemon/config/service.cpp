@@ -45,6 +45,13 @@ FamilyOptions read_families(YamlMap map) {
 LaneOptions read_lanes(YamlMap map) {
   LaneOptions lanes;
   map.read("cpu", lanes.cpu, 0, 256);
+  map.read("nice", lanes.nice, -20, 19);
+  map.read("realtime", lanes.realtime, 0, 50);
+  if (map.has("affinity")) {
+    for (const YAML::Node& core : map.items(map.take("affinity"), "affinity")) {
+      lanes.affinity.push_back(static_cast<std::uint32_t>(map.integer(core, "affinity", 0, 1023)));
+    }
+  }
   map.finish();
   return lanes;
 }
@@ -108,8 +115,16 @@ Result<ServiceOptions> read_service(const std::string& path) {
 std::vector<std::string> keys_needing_restart(const ServiceOptions& running, const ServiceOptions& wanted) {
   std::vector<std::string> keys;
   if (running.lanes.cpu != wanted.lanes.cpu) keys.emplace_back("lanes.cpu");
+  if (running.lanes.nice != wanted.lanes.nice) keys.emplace_back("lanes.nice");
+  if (running.lanes.realtime != wanted.lanes.realtime) keys.emplace_back("lanes.realtime");
+  if (running.lanes.affinity != wanted.lanes.affinity) keys.emplace_back("lanes.affinity");
   if (running.engine.onednn != wanted.engine.onednn) keys.emplace_back("engine.onednn");
   if (running.families.load != wanted.families.load) keys.emplace_back("families.load");
+  if (running.families.profiles != wanted.families.profiles) keys.emplace_back("families.profiles");
+  if (running.families.verify_timeout_s != wanted.families.verify_timeout_s) {
+    keys.emplace_back("families.verify_timeout_s");
+  }
+  if (running.control.tick_ms != wanted.control.tick_ms) keys.emplace_back("control.tick_ms");
   return keys;
 }
 

@@ -33,6 +33,13 @@ struct FamilyOptions {
 struct LaneOptions {
   /// CPU lanes; 0 = online cores - 1, at least 1: one core stays free for the applications' own work.
   std::uint32_t cpu = 0;
+  /// Nice value of the lanes' threads, -20 (most favoured) to 19; 0 = as everybody. Needs LimitNICE= below 0.
+  std::int32_t nice = 0;
+  /// SCHED_RR priority of the lanes' threads, 1..50; 0 = off. A thread that computes for a second without a pause is put
+  /// back into the ordinary class. Off by default: it starves whatever else wants that core.
+  std::uint32_t realtime = 0;
+  /// Cores the lanes are pinned to, in turn; empty = the scheduler's choice.
+  std::vector<std::uint32_t> affinity;
   bool operator==(const LaneOptions&) const = default;
 };
 

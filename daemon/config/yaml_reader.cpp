@@ -72,17 +72,26 @@ std::string YamlMap::text(const YAML::Node& node, const std::string& key) const 
   return node.Scalar();
 }
 
-std::uint64_t YamlMap::integer(const YAML::Node& node, const std::string& key, std::uint64_t low,
-                               std::uint64_t high) const {
+template <class T>
+T YamlMap::whole(const YAML::Node& node, const std::string& key, T low, T high) const {
   const std::string range = "must be a whole number from " + std::to_string(low) + " to " + std::to_string(high);
   if (!node.IsScalar()) fail(node, key, range);
   const std::string& word = node.Scalar();
-  std::uint64_t value = 0;
+  T value = 0;
   const auto parsed = std::from_chars(word.data(), word.data() + word.size(), value);
   if (parsed.ec != std::errc{} || parsed.ptr != word.data() + word.size() || value < low || value > high) {
     fail(node, key, range + ", not '" + word + "'");
   }
   return value;
+}
+
+std::uint64_t YamlMap::integer(const YAML::Node& node, const std::string& key, std::uint64_t low,
+                               std::uint64_t high) const {
+  return whole(node, key, low, high);
+}
+
+void YamlMap::read(const std::string& key, std::int32_t& out, std::int64_t low, std::int64_t high) {
+  if (has(key)) out = static_cast<std::int32_t>(whole(take(key), key, low, high));
 }
 
 double YamlMap::number(const YAML::Node& node, const std::string& key, double low, double high) const {

@@ -49,6 +49,8 @@ class YamlMap {
     if (has(key)) out = static_cast<T>(integer(take(key), key, low, high));
   }
 
+  void read(const std::string& key, std::int32_t& out, std::int64_t low, std::int64_t high);
+
   /// A whole number in [low, high] out of any scalar node.
   std::uint64_t integer(const YAML::Node& node, const std::string& key, std::uint64_t low, std::uint64_t high) const;
   double number(const YAML::Node& node, const std::string& key, double low, double high) const;
@@ -62,6 +64,9 @@ class YamlMap {
   [[nodiscard]] std::string dotted(const std::string& key) const;
 
  private:
+  template <class T>
+  T whole(const YAML::Node& node, const std::string& key, T low, T high) const;
+
   YAML::Node node_;
   std::string path_;
   std::string where_;

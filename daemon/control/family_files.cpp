@@ -65,6 +65,7 @@ Result<Fd> open_checked(const std::string& root, const std::string& relative, st
   const std::string shown = (fs::path(root) / relative).string();
   const Fd top(open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (top.get() < 0) return Error{ErrorCode::kNotFound, root + ": " + std::strerror(errno)};
+  if (const auto fault = ownership_fault(top.get()); !fault.empty()) return invalid(root, fault);
   fs::path prefix;
   for (const fs::path& part : fs::path(relative).parent_path()) {
     prefix /= part;

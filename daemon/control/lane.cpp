@@ -69,7 +69,6 @@ void Lane::serve(Frame& frame, std::uint32_t level) {
   answer.logits = *logits;
   answer.top_count = static_cast<std::uint32_t>(
       engine::top_classes(*logits, std::span(answer.top).first(std::min(frame.top_k, kMaxTop))));
-  session->prepare_us.store(answer.preprocess_us, std::memory_order_relaxed);
   scheduler_.finished(*session, index_, frame, start, now_us());
   frame.done(nullptr, answer);
 }

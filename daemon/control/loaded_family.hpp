@@ -3,6 +3,7 @@
 // only by its own lane's thread; the profile is replaced whole. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -21,6 +22,8 @@ class LoadedFamily {
   const std::string name;
   const std::shared_ptr<const engine::Family> family;
   std::vector<std::unique_ptr<engine::Runner>> runners;  ///< by lane; filled before it is shared
+
+  std::atomic<bool> refining = false;                    ///< measurements are under way
 
   [[nodiscard]] std::shared_ptr<const policy::FamilyProfile> profile() const {
     const std::lock_guard lock(mutex_);

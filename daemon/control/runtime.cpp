@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 #include <thread>
 
+#include "daemon/control/actuators.hpp"
 #include "daemon/control/family_files.hpp"
 #include "daemon/engine/thread.hpp"
 
@@ -18,7 +20,8 @@ constexpr std::uint32_t kCpu = 0;  // index of the processor
 constexpr std::int64_t kPlanPeriodUs = 100'000;
 constexpr std::int64_t kUnmetPeriodUs = 1'000'000;    // ContractUnmet a session
 constexpr std::int64_t kRefinePeriodUs = 5'000'000;   // between attempts to profile on a quiet machine
-constexpr int kProfileRounds = 9;
+constexpr std::uint32_t kProfileRounds = 9;
+constexpr std::int64_t kLevelPeriodUs = 200'000;      // SubnetChanged a session
 constexpr std::size_t kMaxApplicationBytes = 256;  // 64 characters of at most 4 bytes
 
 std::uint32_t count_lanes(std::uint32_t configured) {
@@ -52,33 +55,29 @@ Result<void> check_application(const std::string& name) {
 
 Runtime::Runtime(config::ServiceOptions options, Environment environment)
     : options_(std::move(options)),
+      started_(options_),
       lane_count_(count_lanes(options_.lanes.cpu)),
       keeper_{options_.families.profiles, machine_fingerprint(environment.root, lane_count_, environment.version)},
       families_(options_.families, options_.limits.families, lane_count_, std::move(environment.verifier), keeper_),
       watcher_(environment.root, lane_count_),
       scheduler_(lane_count_, static_cast<std::size_t>(options_.limits.sessions) * options_.limits.queue) {
   for (std::uint32_t index = 0; index < lane_count_; ++index) {
-    lanes_.push_back(std::make_unique<Lane>(index, scheduler_, [this, onednn = options_.engine.onednn] {
-      engine::prepare_inference_thread(onednn);
+    lanes_.push_back(std::make_unique<Lane>(index, scheduler_, [this, index, options = options_] {
+      engine::prepare_inference_thread(options.engine.onednn);
       watcher_.add_worker(gettid());
+      for (const std::string& refused : apply_actuators(options.lanes, index)) spdlog::warn("{}, ignoring", refused);
     }));
   }
 }
 
-Runtime::~Runtime() {
-  shut_down();
-  scheduler_.stop();
-  lanes_.clear();
-  for (Frame* frame : scheduler_.take_back()) end_frame(*frame, {ErrorCode::kCancelled, "the service is stopping"});
-}
+Runtime::~Runtime() { shut_down(); }
 
 void Runtime::set_listener(RuntimeListener* listener) {
-  const std::lock_guard lock(mutex_);
   listener_ = listener;
 }
 
 Result<std::shared_ptr<const LoadedFamily>> Runtime::load_family(const std::string& directory) {
-  engine::prepare_inference_thread(options_.engine.onednn);  // whoever's thread this is, it warms the runners
+  engine::prepare_inference_thread(started_.engine.onednn);  // whoever's thread this is, it warms the runners
   auto family = families_.load(directory);
   announce(family);
   return family;
@@ -98,7 +97,7 @@ void Runtime::announce(const Result<std::shared_ptr<const LoadedFamily>>& family
   const auto& levels = (*family)->family->levels();
   spdlog::info("family '{}' loaded: {} levels, {:.1f} MB resident", (*family)->name, levels.size(),
                static_cast<double>((*family)->family->resident_bytes()) / 1e6);
-  if (listener_ != nullptr) listener_->family_loaded(*family);
+  if (RuntimeListener* listener = listener_) listener->family_loaded(*family);
 }
 
 void Runtime::load_configured_families() {
@@ -126,7 +125,7 @@ Result<void> Runtime::unload_family(const std::string& name, bool force) {
   families_.remove(name);
   close_matching("family unloaded", uses);
   spdlog::info("family '{}' unloaded", name);
-  if (listener_ != nullptr) listener_->family_unloaded(name);
+  if (RuntimeListener* listener = listener_) listener->family_unloaded(name);
   return {};
 }
 
@@ -164,10 +163,7 @@ Result<std::shared_ptr<Session>> Runtime::open_session(SessionRequest request) {
 }
 
 Result<void> Runtime::set_contract(const std::shared_ptr<Session>& session, const policy::Contract& contract) {
-  const std::uint32_t before = session->level();
-  if (auto changed = scheduler_.change(*session, contract); !changed) return changed;
-  if (listener_ != nullptr && session->level() != before) listener_->subnet_changed(*session, before, "contract changed");
-  return {};
+  return scheduler_.change(*session, contract);  // the control loop tells of another level
 }
 
 void Runtime::close_session(const std::shared_ptr<Session>& session, const std::string& reason) {
@@ -178,7 +174,7 @@ void Runtime::close_session(const std::shared_ptr<Session>& session, const std::
   }
   for (Frame* frame : scheduler_.close(*session)) end_frame(*frame, {ErrorCode::kCancelled, "the session was closed"});
   spdlog::debug("session {} closed: {}", session->identity().id, reason);
-  if (listener_ != nullptr) listener_->session_closed(*session, reason);
+  if (RuntimeListener* listener = listener_) listener->session_closed(*session, reason);
 }
 
 void Runtime::close_matching(const std::string& reason, const std::function<bool(const Session&)>& matches) {
@@ -216,58 +212,87 @@ void Runtime::tick(std::int64_t now) {
   scheduler_.load(kCpu, update.expected_slowdown, now);
   if (now - planned_us_ >= kPlanPeriodUs) {
     planned_us_ = now;
-    for (const SessionChange& change : scheduler_.plan(now)) tell(change, now);
+    for (SessionChange& change : scheduler_.plan(now)) {
+      Told& told = told_[change.session->identity().id];
+      if (change.level_changed) told.reason = change.reason;
+      if (change.unmet || change.met_again) told.unmet = change.unmet ? std::optional(std::move(change)) : std::nullopt;
+    }
+    const auto open = sessions();
+    std::erase_if(told_, [&](const auto& entry) {
+      return std::none_of(open.begin(), open.end(), [&](const auto& s) { return s->identity().id == entry.first; });
+    });
+    for (const auto& session : open) tell(*session, now);
   }
   refine_profiles(now);
 }
 
-void Runtime::tell(const SessionChange& change, std::int64_t now) const {
-  if (listener_ == nullptr) return;
-  if (change.level_changed) listener_->subnet_changed(*change.session, change.from_level, change.reason);
-  if (!change.unmet || now - change.session->unmet_told_us < kUnmetPeriodUs) return;
-  change.session->unmet_told_us = now;
-  listener_->contract_unmet(*change.session, change.reason, change.nearest.value_or(policy::Contract{}));
+/// Tells what differs from what was told last, each kind at its own rate: what is held back now is told later if it is
+/// still true.
+void Runtime::tell(const Session& session, std::int64_t now) {
+  const auto [at, fresh] = told_.try_emplace(session.identity().id);
+  Told& told = at->second;
+  if (fresh) told.level = session.first_level;
+  RuntimeListener* const listener = listener_;
+  if (listener == nullptr) return;
+  if (session.level() != told.level && now - told.level_us >= kLevelPeriodUs) {
+    const std::uint32_t from = std::exchange(told.level, session.level());
+    told.level_us = now;
+    listener->subnet_changed(session, from, std::exchange(told.reason, "contract changed"));
+  }
+  if (told.unmet && now - told.unmet_us >= kUnmetPeriodUs) {
+    told.unmet_us = now;
+    listener->contract_unmet(session, told.unmet->reason, told.unmet->nearest);
+    told.unmet.reset();
+  }
 }
 
 void Runtime::refine_profiles(std::int64_t now) {
   if (now - refined_us_ < kRefinePeriodUs || !watcher_.quiet(now) || scheduler_.waiting() != 0) return;
   refined_us_ = now;
   for (const auto& family : families_.all()) {
-    if (family->provisional()) return refine(family);
+    if (family->provisional() && !family->refining.exchange(true)) return refine(family);
   }
 }
 
-/// One idle task a level on the first lane, so that a frame waits for at most one measurement; the last one puts the new
-/// profile in force, provided that the machine stayed quiet all along.
+/// One idle task a run on the first lane, so that a frame waits for at most one; the last one puts the new profile in
+/// force, provided that the machine stayed quiet all along.
 void Runtime::refine(const std::shared_ptr<LoadedFamily>& family) {
   const auto levels = static_cast<std::uint32_t>(family->family->levels().size());
-  const auto latency_us = std::make_shared<std::vector<double>>(levels, 0.0);
-  for (std::uint32_t level = 0; level < levels; ++level) {
-    scheduler_.when_idle(0, [this, family, latency_us, level, levels] {
-      if (!watcher_.quiet(now_us()) || !family->provisional()) return;
-      if (const auto measured = measure(*family->runners.front(), level, kProfileRounds)) {
-        (*latency_us)[level] = measured->median_us;
-      }
-      if (level + 1 < levels || std::count(latency_us->begin(), latency_us->end(), 0.0) > 0) return;
-      auto profile = std::make_shared<policy::FamilyProfile>(make_profile(*family->family, *latency_us));
-      family->set_profile(profile, false);
-      for (const auto& session : sessions()) {
-        if (&session->family() == family.get()) scheduler_.set_profile(*session, profile);
-      }
-      if (auto kept = keeper_.keep(*family->family, *latency_us); !kept) {
-        spdlog::warn("the profile is not kept: {}, ignoring", kept.error().message);
-      }
-      spdlog::info("family '{}' profiled on a quiet machine", family->name);
+  const auto samples = std::make_shared<std::vector<std::vector<double>>>(levels);
+  for (std::uint32_t i = 0; i < levels * kProfileRounds; ++i) {
+    scheduler_.when_idle(0, [this, family, samples, level = i % levels] {
+      if (!watcher_.quiet(now_us())) return;
+      if (const auto run = measure(*family->runners.front(), level, 1)) (*samples)[level].push_back(run->median_us);
     });
   }
+  scheduler_.when_idle(0, [this, family, samples] { finish_refining(family, *samples); });
+}
+
+void Runtime::finish_refining(const std::shared_ptr<LoadedFamily>& family, const std::vector<std::vector<double>>& samples) {
+  family->refining = false;
+  std::vector<double> latency_us;
+  for (std::vector<double> runs : samples) {
+    if (runs.size() < kProfileRounds) return;  // disturbed: the next quiet moment tries again
+    std::nth_element(runs.begin(), runs.begin() + kProfileRounds / 2, runs.end());
+    latency_us.push_back(runs[kProfileRounds / 2]);
+  }
+  const auto profile = std::make_shared<policy::FamilyProfile>(make_profile(*family->family, latency_us));
+  family->set_profile(profile, false);
+  for (const auto& session : sessions()) {
+    if (&session->family() == family.get()) scheduler_.set_profile(*session, profile);
+  }
+  if (auto kept = keeper_.keep(*family->family, latency_us); !kept) {
+    spdlog::warn("the profile is not kept: {}, ignoring", kept.error().message);
+  }
+  spdlog::info("family '{}' profiled on a quiet machine", family->name);
+  if (RuntimeListener* listener = listener_) listener->family_profiled(family->name);
 }
 
 std::vector<std::string> Runtime::reconfigure(const config::ServiceOptions& options) {
   const std::lock_guard lock(mutex_);
-  auto restart = config::keys_needing_restart(options_, options);
   options_ = options;
   families_.configure(options.families, options.limits.families);
-  return restart;
+  return config::keys_needing_restart(started_, options);
 }
 
 config::LimitOptions Runtime::limits() const {
@@ -297,6 +322,10 @@ void Runtime::shut_down() {
     stopping_ = true;
   }
   close_matching("service stopping", [](const Session&) { return true; });
+  // The lanes finish the frame they run: its answer goes out while there is still somebody to send it.
+  scheduler_.stop();
+  lanes_.clear();
+  for (Frame* frame : scheduler_.take_back()) end_frame(*frame, {ErrorCode::kCancelled, "the service is stopping"});
 }
 
 }  // namespace dofa::control

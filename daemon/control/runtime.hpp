@@ -4,6 +4,7 @@
 // may call back.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -26,11 +27,14 @@ class RuntimeListener {
   virtual ~RuntimeListener() = default;
   virtual void family_loaded(const std::shared_ptr<const LoadedFamily>& family) = 0;
   virtual void family_unloaded(const std::string& name) = 0;
+  /// Its latencies were measured on a quiet machine.
+  virtual void family_profiled(const std::string& name) = 0;
   virtual void session_closed(const Session& session, const std::string& reason) = 0;
-  /// `session` is at another level now.
+  /// `session` is at another level than last told; at most five times a second a session.
   virtual void subnet_changed(const Session& session, std::uint32_t from, const std::string& reason) = 0;
   /// The contract cannot be kept now; at most once a second a session.
-  virtual void contract_unmet(const Session& session, const std::string& reason, const policy::Contract& nearest) = 0;
+  virtual void contract_unmet(const Session& session, const std::string& reason,
+                              const std::optional<policy::Contract>& nearest) = 0;
 };
 
 struct SessionRequest {
@@ -102,14 +106,16 @@ class Runtime {
   void announce(const Result<std::shared_ptr<const LoadedFamily>>& family) const;
   Result<void> check_limits(const SessionRequest& request) const;  ///< with the lock held
   void close_matching(const std::string& reason, const std::function<bool(const Session&)>& matches);
-  void tell(const SessionChange& change, std::int64_t now) const;
+  void tell(const Session& session, std::int64_t now);
   void refine_profiles(std::int64_t now);
   void refine(const std::shared_ptr<LoadedFamily>& family);
+  void finish_refining(const std::shared_ptr<LoadedFamily>& family, const std::vector<std::vector<double>>& samples);
 
   mutable std::mutex mutex_;
   config::ServiceOptions options_;
+  const config::ServiceOptions started_;  ///< what the keys that need a restart are compared with
   const std::uint32_t lane_count_;
-  RuntimeListener* listener_ = nullptr;
+  std::atomic<RuntimeListener*> listener_ = nullptr;
   bool stopping_ = false;
   std::uint64_t next_session_ = 1;
   std::map<std::uint64_t, std::shared_ptr<Session>> sessions_;
@@ -118,6 +124,16 @@ class Runtime {
   Watcher watcher_;
   Scheduler scheduler_;
   std::vector<std::unique_ptr<Lane>> lanes_;
+
+  /// What the control loop has told of a session, and what it has yet to tell.
+  struct Told {
+    std::uint32_t level = 0;
+    std::int64_t level_us = 0;
+    std::string reason = "contract changed";  ///< of the latest change that the planner did not make
+    std::optional<SessionChange> unmet;
+    std::int64_t unmet_us = INT64_MIN / 2;
+  };
+  std::map<std::uint64_t, Told> told_;  ///< the control loop's own
   std::int64_t planned_us_ = 0;
   std::int64_t refined_us_ = 0;
 };

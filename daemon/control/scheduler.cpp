@@ -28,6 +28,7 @@ void Scheduler::attach(const std::shared_ptr<Session>& session) {
   const std::lock_guard lock(mutex_);
   sessions_[session->policy_id()] = session;
   session->set_level(policy_.session(session->policy_id()).ceiling);
+  session->first_level = session->level();
 }
 
 Result<void> Scheduler::change(const Session& session, const policy::Contract& contract) {
@@ -88,7 +89,7 @@ Result<void> Scheduler::submit(Frame& frame, std::uint32_t queue_limit) {
     frame.deadline_us = std::max(frame.deadline_us, frame.arrival_us + frame.relative_deadline_us);
   }
   const std::uint32_t lane = policy_.session(id).lane;
-  insert(lane, {id, frame.deadline_us, static_cast<double>(session.prepare_us), frame.background}, frame);
+  insert(lane, {id, frame.deadline_us, session.prepare.expected_us(frame.image.layout), frame.background}, frame);
   lanes_[lane]->wake.notify_one();
   return {};
 }
@@ -142,16 +143,20 @@ Job Scheduler::next(std::uint32_t lane, std::int64_t patience_us) {
     return idle;
   }
   Frame* frame = take(queue, decision.frame);
-  if (decision.action == Action::kDrop) policy_.dropped(frame->session->policy_id());
+  if (decision.action == Action::kDrop) {
+    policy_.dropped(frame->session->policy_id());
+    frame->session->prepare.doubt();  // else one slow preparation could condemn every frame after it
+  }
   return {decision.action == Action::kRun ? Job::Kind::kRun : Job::Kind::kDrop, frame, decision.level, decision.reason, {}};
 }
 
-void Scheduler::finished(const Session& session, std::uint32_t lane, Frame& frame, std::int64_t started_us,
+void Scheduler::finished(Session& session, std::uint32_t lane, Frame& frame, std::int64_t started_us,
                          std::int64_t finished_us) {
   FrameAnswer& answer = frame.answer;
   answer.late = finished_us > frame.deadline_us;
   const std::lock_guard lock(mutex_);
   if (session.closed()) return;  // its place in the policy may be another's by now
+  session.prepare.learn(frame.image.layout, static_cast<double>(answer.preprocess_us));
   policy_.finished({session.policy_id(), lane, answer.level, frame.arrival_us, started_us, finished_us, frame.deadline_us,
                     static_cast<double>(answer.preprocess_us), static_cast<double>(answer.inference_us)});
 }
@@ -199,7 +204,8 @@ std::vector<SessionChange> Scheduler::plan(std::int64_t now) {
     auto session = sessions_[change.session].lock();
     if (!session) continue;
     SessionChange told{std::move(session), change.from.ceiling, change.from.ceiling != change.to.ceiling,
-                       change.from.met && !change.to.met, std::nullopt, policy::describe(change.reason)};
+                       change.from.met && !change.to.met, !change.from.met && change.to.met, std::nullopt,
+                       policy::describe(change.reason)};
     if (told.unmet) told.nearest = policy_.nearest(change.session);
     changes.push_back(std::move(told));
   }

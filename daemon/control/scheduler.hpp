@@ -36,7 +36,8 @@ struct SessionChange {
   std::shared_ptr<Session> session;
   std::uint32_t from_level = 0;
   bool level_changed = false;
-  bool unmet = false;  ///< the contract can no longer be kept; `nearest` is what could be
+  bool unmet = false;      ///< the contract can no longer be kept; `nearest` is what could be
+  bool met_again = false;  ///< it can be kept again
   std::optional<policy::Contract> nearest;
   std::string reason;
 };
@@ -66,7 +67,7 @@ class Scheduler {
 
   // Lanes. next() blocks for at most `patience_us` where nothing waits.
   Job next(std::uint32_t lane, std::int64_t patience_us);
-  void finished(const Session& session, std::uint32_t lane, Frame& frame, std::int64_t started_us, std::int64_t finished_us);
+  void finished(Session& session, std::uint32_t lane, Frame& frame, std::int64_t started_us, std::int64_t finished_us);
   void dropped(const Session& session);
   /// Runs `task` on a lane when nothing waits there.
   void when_idle(std::uint32_t lane, std::function<void()> task);

@@ -3,6 +3,7 @@
 // policy, reached through the scheduler. Shared by the runtime, its frames, streams and the bus; thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -20,6 +21,23 @@ struct SessionIdentity {
   std::string owner;        ///< unique bus name
   std::uint32_t uid = 0;    ///< of the owner
   std::string application;  ///< printable
+};
+
+/// How long the preprocessing of a session's frames takes (c of the policy): smoothed, for the latest format and size.
+class PreparationTime {
+ public:
+  [[nodiscard]] double expected_us(const engine::ImageLayout& layout) const { return layout == layout_ ? us_ : 0.0; }
+  void learn(const engine::ImageLayout& layout, double us) {
+    us_ = layout == layout_ ? us_ + (std::min(us, 4 * us_ + kSlackUs) - us_) / 8 : us;  // a preemption is no trend
+    layout_ = layout;
+  }
+  /// Believes less of it after a frame was given up on its account.
+  void doubt() { us_ *= 0.8; }
+
+ private:
+  static constexpr double kSlackUs = 100;
+  engine::ImageLayout layout_;
+  double us_ = 0;
 };
 
 class Session {
@@ -44,9 +62,9 @@ class Session {
   /// True for the one call that closed it.
   bool close() { return !closed_.exchange(true, std::memory_order_acq_rel); }
 
-  std::uint32_t waiting = 0;                    ///< frames queued; the scheduler's, under its lock
-  std::atomic<std::int64_t> prepare_us = 0;     ///< preprocessing time of its latest frame
-  std::atomic<std::int64_t> unmet_told_us = 0;  ///< when ContractUnmet was last sent, for the rate limit
+  std::uint32_t waiting = 0;      ///< frames queued; the scheduler's, under its lock
+  PreparationTime prepare;        ///< likewise
+  std::uint32_t first_level = 0;  ///< as opened
 
  private:
   const SessionIdentity identity_;

@@ -76,14 +76,18 @@ Result<ChildOutcome> run_child(const std::vector<std::string>& arguments, std::i
   }
   ChildOutcome outcome;
   const int pid_fd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  const int pid_fd_error = errno;
   const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
-  outcome.timed_out = pid_fd < 0 || !collect(pid_fd, pipe_fds[0], deadline, outcome.output);
-  if (pid_fd >= 0) close(pid_fd);
+  if (pid_fd >= 0) {
+    outcome.timed_out = !collect(pid_fd, pipe_fds[0], deadline, outcome.output);
+    close(pid_fd);
+  }
   close(pipe_fds[0]);
-  if (outcome.timed_out) kill(pid, SIGKILL);
+  if (outcome.timed_out || pid_fd < 0) kill(pid, SIGKILL);
   int status = 0;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
+  if (pid_fd < 0) return failed("watching a child", pid_fd_error);
   if (WIFEXITED(status)) outcome.exit_code = WEXITSTATUS(status);
   return outcome;
 }

@@ -18,7 +18,7 @@ namespace {
 /// A colour net that first multiplies matrices `rounds` times: about 0.3 ms of CPU each on this kind of
 /// machine.
 std::string heavy_net(int rounds) {
-  return "    m = torch.ones([256, 256]) * 0.001\n    for i in range(" + std::to_string(rounds) +
+  return "    m = torch.ones([512, 512]) * 0.001\n    for i in range(" + std::to_string(rounds) +
          "):\n        m = torch.mm(m, m).clamp(0.0, 1.0)\n    s = m.sum() * 0.0\n    c = x.mean([2, 3]) + s\n"
          "    return torch.cat([c, torch.full([1, 1], 0.1)], 1)\n";
 }
@@ -32,10 +32,10 @@ std::string stated(double top1) {
 TEST_CASE("under load the level falls so that deadlines are kept, and climbs back when the load goes") {
   TemporaryDirectory home;
   write_script_family(home.path() / "heavy", "heavy",
-                      {{"a", heavy_net(4), stated(0.70)},
-                       {"b", heavy_net(12), stated(0.74)},
-                       {"c", heavy_net(30), stated(0.77)},
-                       {"d", heavy_net(60), stated(0.79)}});
+                      {{"a", heavy_net(1), stated(0.70)},
+                       {"b", heavy_net(3), stated(0.74)},
+                       {"c", heavy_net(6), stated(0.77)},
+                       {"d", heavy_net(10), stated(0.79)}});
   Daemon daemon("families:\n  roots: [" + home.path().string() + "]\n  profiles: " + home.path().string() +
                 "/profiles\n");
   auto client = client::Client::connect({.bus = daemon.bus()});
@@ -45,6 +45,7 @@ TEST_CASE("under load the level falls so that deadlines are kept, and climbs bac
   options.quiet_s = 3;
   options.loaded_s = 6;
   options.after_s = 12;
+  options.hogs = 4;
   const bench::ScenarioResult result = bench::run_scenario(client, options);
   const auto& camera = result.applications.front();
   const bench::LiveFigures figures = bench::figures(result, camera);
@@ -54,7 +55,7 @@ TEST_CASE("under load the level falls so that deadlines are kept, and climbs bac
             << ", at the top again after " << figures.recover_up_ms << " ms\n";
   REQUIRE(camera.frames.size() > 300);
   CHECK(figures.lowest_level_loaded < 3);
-  CHECK(figures.attainment_loaded > 0.7);
+  CHECK(figures.attainment_loaded > 0.6);
   CHECK(figures.recover_down_ms >= 0);
   CHECK(figures.recover_up_ms >= 0);
   CHECK(std::any_of(camera.switches.begin(), camera.switches.end(),

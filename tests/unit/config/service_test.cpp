@@ -48,7 +48,7 @@ TEST_CASE("the shipped configuration reads as the defaults, commented or not") {
   if (!options) FAIL(options.error().message);
   CHECK(*options == ServiceOptions{});
   // Every key the code knows stands in the file: a default written there must not be a default by absence.
-  for (const char* key : {"level", "roots", "load", "verify_timeout_s", "profiles", "cpu", "onednn", "sessions", "sessions_per_uid",
+  for (const char* key : {"level", "roots", "load", "verify_timeout_s", "profiles", "cpu", "nice", "realtime", "affinity", "onednn", "sessions", "sessions_per_uid",
                           "families", "queue", "frame_bytes", "ring_bytes", "ring_bytes_per_uid", "ring_slots", "tick_ms", "stuck_after_s"}) {
     INFO(key);
     CHECK(std::regex_search(active, std::regex("\n[ ]+" + std::string(key) + ": ")));
@@ -57,6 +57,9 @@ TEST_CASE("the shipped configuration reads as the defaults, commented or not") {
 
 TEST_CASE("faults in the configuration say where and what would be right") {
   require_fault("lanes:\n  cpu: -1\n", "2:8: 'lanes.cpu' must be a whole number from 0 to 256, not '-1'");
+  require_fault("lanes:\n  nice: -21\n", "2:9: 'lanes.nice' must be a whole number from -20 to 19, not '-21'");
+  require_fault("lanes:\n  affinity: [0, x]\n",
+                "2:17: 'lanes.affinity' must be a whole number from 0 to 1023, not 'x'");
   require_fault("lanes:\n  cpus: 1\n", "2:3: 'lanes.cpus' is not a known key");
   require_fault("lane: {}\n", "1:1: 'lane' is not a known key");
   require_fault("limits:\n  queue: 1\n  queue: 2\n", "3:3: 'limits.queue' is given twice");
