@@ -1,46 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Running a plan. An Arena is the working memory of one lane, large enough for every plan it was made for;
-// a run touches nothing else, allocates nothing and takes no lock.
+// Running a plan in an arena. A run writes nothing but the arena, allocates nothing and takes no lock.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "daemon/base.hpp"
+#include "daemon/engine/kernels/arena.hpp"
 #include "daemon/engine/kernels/plan.hpp"
 #include "daemon/engine/kernels/team.hpp"
 
 namespace dofa::engine::kernels {
-
-/// Working memory of one run at a time, on `workers` threads. Not thread-safe; movable.
-class Arena {
- public:
-  explicit Arena(const ArenaSizes& sizes, int worker_count = 1);
-
-  [[nodiscard]] std::size_t bytes() const { return memory_.bytes(); }
-  [[nodiscard]] bool fits(const ArenaSizes& sizes) const;
-
-  /// What each thread has for itself.
-  struct Worker {
-    float* ring = nullptr;
-    float* strip = nullptr;
-    float* image = nullptr;
-    int image_rows = 0;                 ///< of the image, fetched so far
-    const BlockStep* padded = nullptr;  ///< whose padding lies in the ring
-  };
-
-  float* features[2];
-  float* mid;
-  float* vectors[3];
-  float* scaled;
-  std::vector<Worker> workers;
-
- private:
-  ArenaSizes sizes_;
-  FloatBuffer memory_;
-};
 
 /// Where a run's time went, for measurements: nanoseconds and multiply-adds per kind of kernel.
 struct Timing {
