@@ -2,7 +2,10 @@
 // dofad as a service: its command line, its bus policy, reload, log level, shutdown.
 #include <signal.h>
 
+#include <algorithm>
 #include <dofa/client.hpp>
+#include <future>
+#include <vector>
 
 #include "proto/compat.hpp"
 #include "proto/names.hpp"
@@ -133,8 +136,37 @@ TEST_CASE("SIGTERM ends sessions with a reason and exits cleanly") {
   CHECK(reason.get() == "service stopping");
 }
 
+TEST_CASE("SIGTERM lets the frame that runs be answered and cancels those that wait") {
+  TemporaryDirectory home;
+  write_script_family(home.path() / "slow", "slow",
+                      {ScriptLevel{"only", "    s = torch.zeros([1])\n    for i in range(100000):\n        s = s + 1\n" +
+                                               colour_net()}});
+  Daemon daemon("families:\n  roots: [" + home.path().string() + "]\n");
+  Client client = Client::connect({.bus = daemon.bus()});
+  auto session = client.open_session("cut short", "slow");
+  const SolidFrame frame(32, 32, {255, 0, 0});
+  std::vector<std::future<client::Answer>> answers;
+  for (int i = 0; i < 4; ++i) answers.push_back(session.infer_async(frame.view()));
+  REQUIRE(eventually([&] { return session.info().frames == 4; }));
+  daemon.process().signal(SIGTERM);
+  CHECK(daemon.process().wait() == 0);
+  int answered = 0;
+  for (auto& answer : answers) {
+    REQUIRE(answer.wait_for(std::chrono::seconds(10)) == std::future_status::ready);
+    try {
+      (void)answer.get();
+      ++answered;
+    } catch (const client::Error& error) {
+      CHECK(error.code() == client::ErrorCode::kCancelled);
+    }
+  }
+  CHECK(answered >= 1);
+  CHECK(answered < 4);
+}
+
 TEST_CASE("a bus that goes away ends the service with a failure, for systemd to restart it") {
   TemporaryDirectory home;
+  write_script_family(home.path() / "colours", "colours", {ScriptLevel{"only", colour_net()}});
   write_file(home.path() / "dofad.yaml", "families:\n  roots: [" + home.path().string() + "]\n");
   PrivateBus bus(Daemon::shipped_policy());
   Process dofad({Daemon::program("dofad"), "--config", (home.path() / "dofad.yaml").string(), "--bus", bus.address()},

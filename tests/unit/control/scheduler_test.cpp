@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scheduler without lanes: the test takes the jobs itself.
+#include "daemon/control/scheduler.hpp"
+
+#include "daemon/control/session.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace dofa;
+using namespace dofa::control;
+
+namespace {
+
+class TestFrame final : public Frame {
+ public:
+  void done(const Error*, const FrameAnswer&) noexcept override {}
+};
+
+policy::FamilyPtr two_levels() {
+  policy::FamilyProfile profile;
+  profile.accuracy_measured = true;
+  for (const auto& [accuracy, time_us] : {std::pair{0.6, 2'000.0}, std::pair{0.8, 10'000.0}}) {
+    policy::LevelProfile level;
+    level.accuracy = accuracy;
+    level.time_us[0] = time_us;
+    profile.levels.push_back(level);
+  }
+  return std::make_shared<policy::FamilyProfile>(profile);
+}
+
+struct Rig {
+  Scheduler scheduler{1, 64};
+  std::shared_ptr<LoadedFamily> family = std::make_shared<LoadedFamily>("none", nullptr);
+
+  std::shared_ptr<Session> open(const policy::Contract& contract) {
+    const auto id = scheduler.open(contract, two_levels());
+    if (!id) FAIL(id.error().message);
+    auto session = std::make_shared<Session>(SessionIdentity{}, *id, family, scheduler);
+    scheduler.attach(session);
+    return session;
+  }
+  Result<void> submit(TestFrame& frame, const std::shared_ptr<Session>& session, std::uint32_t limit = 8) {
+    frame.session = session;
+    frame.arrival_us = now_us();
+    return scheduler.submit(frame, limit);
+  }
+};
+
+policy::Contract with_budget(std::int64_t budget_us) {
+  policy::Contract contract;
+  contract.latency_budget_us = budget_us;
+  return contract;
+}
+
+}  // namespace
+
+TEST_CASE("a frame comes out with the best level that its deadline allows, and is counted") {
+  Rig rig;
+  const auto session = rig.open(with_budget(200'000));
+  TestFrame frame;
+  REQUIRE(rig.submit(frame, session).ok());
+  CHECK(rig.scheduler.waiting() == 1);
+  const Job job = rig.scheduler.next(0, 0);
+  REQUIRE(job.kind == Job::Kind::kRun);
+  CHECK(job.frame == &frame);
+  CHECK(job.level == 1);
+  CHECK(rig.scheduler.waiting() == 0);
+  frame.answer.level = job.level;
+  frame.answer.inference_us = 10'000;
+  rig.scheduler.finished(*session, 0, frame, frame.arrival_us, frame.arrival_us + 10'000);
+  CHECK_FALSE(frame.answer.late);
+  CHECK(session->stats().frames() == 1);
+  CHECK(session->stats().missed() == 0);
+  CHECK(session->stats().mean_accuracy() == Catch::Approx(0.8));
+}
+
+TEST_CASE("frames come out in the order of their deadlines, not of their arrival") {
+  Rig rig;
+  const auto patient = rig.open(with_budget(900'000));
+  const auto hasty = rig.open(with_budget(100'000));
+  TestFrame first;
+  TestFrame second;
+  REQUIRE(rig.submit(first, patient).ok());
+  REQUIRE(rig.submit(second, hasty).ok());
+  CHECK(rig.scheduler.next(0, 0).frame == &second);
+  CHECK(rig.scheduler.next(0, 0).frame == &first);
+  CHECK(rig.scheduler.next(0, 0).kind == Job::Kind::kIdle);
+}
+
+TEST_CASE("a frame may relax its deadline but not tighten it") {
+  Rig rig;
+  const auto session = rig.open(with_budget(100'000));
+  TestFrame tight;
+  tight.relative_deadline_us = 1;
+  REQUIRE(rig.submit(tight, session).ok());
+  CHECK(tight.deadline_us == tight.arrival_us + 100'000);
+  TestFrame loose;
+  loose.relative_deadline_us = 500'000;
+  REQUIRE(rig.submit(loose, session).ok());
+  CHECK(loose.deadline_us == loose.arrival_us + 500'000);
+}
+
+TEST_CASE("the queue's limit refuses by name, and a refused frame counts as missed") {
+  Rig rig;
+  const auto session = rig.open({});
+  TestFrame frames[3];
+  REQUIRE(rig.submit(frames[0], session, 2).ok());
+  REQUIRE(rig.submit(frames[1], session, 2).ok());
+  const auto refused = rig.submit(frames[2], session, 2);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().code == ErrorCode::kResourceExhausted);
+  CHECK(session->stats().frames() == 3);
+  CHECK(session->stats().missed() == 1);
+  (void)rig.scheduler.next(0, 0);
+  CHECK(rig.submit(frames[2], session, 2).ok());
+}
+
+TEST_CASE("closing hands the waiting frames back, and a frame still running is counted for nobody") {
+  Rig rig;
+  const auto session = rig.open({});
+  TestFrame running;
+  TestFrame waiting;
+  REQUIRE(rig.submit(running, session).ok());
+  REQUIRE(rig.submit(waiting, session).ok());
+  REQUIRE(rig.scheduler.next(0, 0).frame == &running);
+  REQUIRE(session->close());
+  CHECK(rig.scheduler.close(*session) == std::vector<Frame*>{&waiting});
+  const auto heir = rig.open({});  // takes over the place in the policy
+  CHECK(heir->policy_id() == session->policy_id());
+  running.answer.inference_us = 1;
+  rig.scheduler.finished(*session, 0, running, 0, 1);
+  CHECK(heir->stats().frames() == 0);
+  TestFrame late;
+  CHECK(rig.submit(late, session).error().code == ErrorCode::kCancelled);
+}
+
+TEST_CASE("hopeless frames of a dropping session come out as drops, and one slow preparation does not condemn the rest") {
+  Rig rig;
+  policy::Contract contract = with_budget(30'000);
+  contract.when_late = policy::WhenLate::kDrop;
+  const auto session = rig.open(contract);
+  session->prepare.learn({}, 60'000);  // a preemption
+  int runs = 0;
+  for (int i = 0; i < 20; ++i) {
+    TestFrame frame;
+    REQUIRE(rig.submit(frame, session).ok());
+    const Job job = rig.scheduler.next(0, 0);
+    if (job.kind != Job::Kind::kRun) continue;
+    ++runs;
+    frame.answer.level = job.level;
+    frame.answer.preprocess_us = 500;
+    frame.answer.inference_us = 2'000;
+    rig.scheduler.finished(*session, 0, frame, frame.arrival_us, frame.arrival_us + 2'500);
+  }
+  CHECK(runs > 5);
+}
+
+TEST_CASE("idle work runs only where no frame waits, and stop ends everything") {
+  Rig rig;
+  const auto session = rig.open({});
+  bool ran = false;
+  rig.scheduler.when_idle(0, [&] { ran = true; });
+  TestFrame frame;
+  REQUIRE(rig.submit(frame, session).ok());
+  CHECK(rig.scheduler.next(0, 0).kind == Job::Kind::kRun);
+  const Job idle = rig.scheduler.next(0, 0);
+  REQUIRE(idle.kind == Job::Kind::kIdle);
+  REQUIRE(idle.idle_task);
+  idle.idle_task();
+  CHECK(ran);
+  TestFrame left;
+  REQUIRE(rig.submit(left, session).ok());
+  rig.scheduler.stop();
+  CHECK(rig.scheduler.next(0, 0).kind == Job::Kind::kStop);
+  CHECK(rig.scheduler.take_back() == std::vector<Frame*>{&left});
+}
