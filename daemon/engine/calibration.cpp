@@ -41,9 +41,10 @@ at::Tensor Calibration::normalise(const at::Tensor& x, const BatchNorm& norm, co
 
 void Calibration::add(const at::Tensor& images) {
   const c10::InferenceMode no_gradients;
-  run_reference(supernet_, subnet_, images, [this](const at::Tensor& x, const BatchNorm& norm, const Moments& moments) {
-    return normalise(x, norm, moments);
-  });
+  run_reference(supernet_, subnet_, images,
+                [this](const at::Tensor& x, const BatchNorm& norm, const Moments& moments) {
+                  return normalise(x, norm, moments);
+                });
   images_ += images.size(0);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batch statistics of a sub-network from images, as Once-for-all's set_running_statistics takes them: every batch is
-// normalised with its own mean and biased variance, and a layer's statistics are the averages of those over the batches,
-// weighted by the images in each. One Calibration belongs to one thread. Needs LibTorch.
+// Batch statistics of a sub-network from images, as Once-for-all's set_running_statistics takes them: every
+// batch is normalised with its own mean and biased variance, and a layer's statistics are the averages of
+// those over the batches, weighted by the images in each. One Calibration belongs to one thread. Needs
+// LibTorch.
 #pragma once
 
 #include <ATen/core/Tensor.h>
