@@ -185,8 +185,8 @@ class FakeManager final
   FakeService& service_;
 };
 
-FakeService::FakeService(const std::string& address)
-    : connection_(sdbus::createSessionBusConnectionWithAddress(address)) {
+FakeService::FakeService(const std::string& address, std::map<std::string, std::string> failures)
+    : failures_(std::move(failures)), connection_(sdbus::createSessionBusConnectionWithAddress(address)) {
   manager_ = std::make_unique<FakeManager>(*this, *connection_);
   family_ = std::make_unique<FakeFamily>(*connection_);
   connection_->requestName(proto::BusName{proto::kBusName});

@@ -35,7 +35,8 @@ struct SeenFrame {
 
 class FakeService {
  public:
-  explicit FakeService(const std::string& address);
+  /// `failures`: as told to fail(), from the start.
+  explicit FakeService(const std::string& address, std::map<std::string, std::string> failures = {});
   ~FakeService();
 
   /// Calls to fail from now on, by member: the D-Bus error's full name, "" for none.

@@ -157,9 +157,9 @@ TEST_CASE("a service that needs a while after its start is asked again") {
   auto session = setup.client.open_session("test", "pets", {}, setup.told.handlers());
   auto stream = session.open_stream(kSmall);
   setup.service.reset();
-  auto starting = std::make_unique<FakeService>(setup.bus.address());
-  const char* const member = GENERATE("OpenSession", "OpenStream");
-  starting->fail(member, "org.dofa.Dofa1.Error.NotReady");
+  const std::string member = GENERATE("OpenSession", "OpenStream");
+  auto starting = std::make_unique<FakeService>(
+      setup.bus.address(), std::map<std::string, std::string>{{member, "org.dofa.Dofa1.Error.NotReady"}});
   REQUIRE(starting->saw(member, 2));
   starting->fail(member, "");
   REQUIRE(setup.told.wait_for("lost reopened"));
