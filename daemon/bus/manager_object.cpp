@@ -91,6 +91,7 @@ std::map<std::string, Dictionary> ManagerObject::Processors() {
     };
     entry["lanes"] = sdbus::Variant{status.lanes};
     entry["queue"] = sdbus::Variant{static_cast<std::uint32_t>(status.queue)};
+    if (!status.simd.empty()) entry["simd"] = sdbus::Variant{status.simd};
     show("slowdown", status.slowdown);
     show("load", status.machine.load);
     show("others-load", status.machine.others_load);

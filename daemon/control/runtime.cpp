@@ -11,6 +11,7 @@
 
 #include "daemon/control/actuators.hpp"
 #include "daemon/control/family_files.hpp"
+#include "daemon/engine/kernels/simd.hpp"
 #include "daemon/engine/thread.hpp"
 
 namespace dofa::control {
@@ -97,6 +98,7 @@ void Runtime::announce(const Result<std::shared_ptr<const LoadedFamily>>& family
   const auto& levels = (*family)->family->levels();
   spdlog::info("family '{}' loaded: {} levels, {:.1f} MB resident", (*family)->name, levels.size(),
                static_cast<double>((*family)->family->resident_bytes()) / 1e6);
+  for (const std::string& remark : (*family)->family->remarks()) spdlog::warn("family '{}': {}", (*family)->name, remark);
   if (RuntimeListener* listener = listener_) listener->family_loaded(*family);
 }
 
@@ -301,7 +303,8 @@ config::LimitOptions Runtime::limits() const {
 }
 
 std::vector<ProcessorStatus> Runtime::processors() const {
-  return {{"cpu", lane_count_, scheduler_.waiting(), scheduler_.slowdown(kCpu), watcher_.reading()}};
+  return {{"cpu", lane_count_, scheduler_.waiting(), scheduler_.slowdown(kCpu), engine::kernels::simd_target(),
+           watcher_.reading()}};
 }
 
 bool Runtime::healthy(std::int64_t now) const {

@@ -51,6 +51,7 @@ struct ProcessorStatus {
   std::uint32_t lanes = 0;
   std::uint64_t queue = 0;
   double slowdown = 1.0;
+  std::string simd;  ///< instructions that the CPU kernels use, e.g. "AVX3"
   MachineReading machine;
 };
 

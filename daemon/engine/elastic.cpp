@@ -177,6 +177,7 @@ class ElasticBackend final : public OfaBackend {
       : model_(std::make_shared<const ElasticModel>(std::move(model))) {}
 
   std::uint64_t resident_bytes() const override { return model_->bytes(); }
+  bool lock_weights() const override { return model_->lock(); }
   Result<std::unique_ptr<OfaExecutor>> make_executor() const override {
     return std::unique_ptr<OfaExecutor>(std::make_unique<ElasticExecutor>(model_));
   }

@@ -53,6 +53,9 @@ class Family {
   [[nodiscard]] virtual const std::vector<std::string>& labels() const = 0;
   /// Bytes of weights and statistics kept resident for all levels together.
   [[nodiscard]] virtual std::uint64_t resident_bytes() const = 0;
+  /// What an operator should hear about this family, a line each (a slow executor had to step in, memory is not
+  /// locked): who loads it logs them once.
+  [[nodiscard]] virtual std::vector<std::string> remarks() const { return {}; }
   /// A runner for one lane on the CPU, its buffers allocated and every level run once, so that the first frame finds
   /// everything warm. `self` is this family's own handle, kept by the runner.
   [[nodiscard]] virtual Result<std::unique_ptr<Runner>> make_runner(std::shared_ptr<const Family> self) const = 0;

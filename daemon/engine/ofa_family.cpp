@@ -33,6 +33,7 @@ struct OfaFamilyParts {
   config::FamilyFile description;
   std::vector<std::string> labels;
   std::vector<LevelInfo> levels;
+  std::vector<std::string> remarks;
   std::shared_ptr<const OfaBackend> backend;
 };
 
@@ -75,6 +76,7 @@ class OfaFamily final : public Family {
   const std::vector<LevelInfo>& levels() const override { return parts_.levels; }
   const std::vector<std::string>& labels() const override { return parts_.labels; }
   std::uint64_t resident_bytes() const override { return parts_.backend->resident_bytes(); }
+  std::vector<std::string> remarks() const override { return parts_.remarks; }
   Result<std::unique_ptr<Runner>> make_runner(std::shared_ptr<const Family> self) const override {
     auto executor = parts_.backend->make_executor();
     if (!executor) return executor.error();
@@ -120,7 +122,7 @@ Result<Subnet> load_subnet(const std::string& directory, const config::SubnetEnt
 
 Result<std::shared_ptr<const Family>> load_ofa_family(const std::string& directory,
                                                       const config::FamilyFile& description) {
-  OfaFamilyParts parts{description, {}, {}, nullptr};
+  OfaFamilyParts parts{description, {}, {}, {}, nullptr};
   auto labels = read_labels(directory, description);
   if (!labels) return labels.error();
   parts.labels = std::move(*labels);
@@ -136,9 +138,15 @@ Result<std::shared_ptr<const Family>> load_ofa_family(const std::string& directo
   }
   for (const OfaBackendEntry& entry : ofa_backends()) {
     auto backend = entry.make(model);
-    if (!backend && backend.error().code == ErrorCode::kNotSupported) continue;
+    if (!backend && backend.error().code == ErrorCode::kNotSupported) {
+      parts.remarks.push_back("executor '" + std::string(entry.name) + "' can't run it (" + backend.error().message +
+                              "): a slower one serves");
+      continue;
+    }
     if (!backend) return invalid(directory, backend.error().message);
     parts.backend = std::move(*backend);
+    if (!parts.backend->lock_weights())
+      parts.remarks.push_back("its weights are not locked in memory (raise RLIMIT_MEMLOCK)");
     for (LevelInfo& level : parts.levels) level.executor = entry.name;
     return std::shared_ptr<const Family>(std::make_shared<OfaFamily>(std::move(parts)));
   }

@@ -51,6 +51,8 @@ class OfaBackend {
 
   /// Bytes of weights and statistics it keeps resident for all levels together.
   [[nodiscard]] virtual std::uint64_t resident_bytes() const = 0;
+  /// Keeps the weights in memory (mlock); false where the system refuses.
+  [[nodiscard]] virtual bool lock_weights() const { return true; }
   [[nodiscard]] virtual Result<std::unique_ptr<OfaExecutor>> make_executor() const = 0;
 };
 
