@@ -14,12 +14,21 @@ constexpr std::array kGlobalOptions{
     Option{"--bus", "system|session|ADDRESS", "bus to look for dofad on (default: $DOFA_BUS, else system)"},
     Option{"--timeout", "SECONDS", "longest wait for an answer (default 25)"},
     Option{"--color", "auto|always|never", "auto honours NO_COLOR (default auto)"},
-    Option{"--json", "", "print one JSON object, \"schema\": 1 (monitor: one a line)"},
+    Option{"--json", "", "print one JSON object, \"schema\": 1 (monitor and stream: one a line)"},
     Option{"--help", "", "say how a verb is used"},
     Option{"-h", "", "the same"}};
 constexpr std::array kClassifyOptions{
     Option{"--family", "NAME", "family to use (default: the first loaded)"},
     Option{"--top", "K", "classes to show, 1 to 100 (default 5)"},
+    Option{"--level", "N", "fixed level, 0 = fastest (contract key level)"},
+    Option{"--min-accuracy", "X", "lowest top-1 accepted, 0 to 1 (contract key min-accuracy)"},
+    Option{"--budget-us", "N", "latency budget, µs (contract key latency-budget-us)"},
+    Option{"--contract", "KEY=VALUE", "any other contract key; may be repeated", true}};
+constexpr std::array kStreamOptions{
+    Option{"--family", "NAME", "family to use (default: the first loaded)"},
+    Option{"--fps", "N", "frames a second, up to 1000 (default 30)"},
+    Option{"--frames", "N", "end after so many frames"},
+    Option{"--loop", "", "begin again at the end of the folder"},
     Option{"--level", "N", "fixed level, 0 = fastest (contract key level)"},
     Option{"--min-accuracy", "X", "lowest top-1 accepted, 0 to 1 (contract key min-accuracy)"},
     Option{"--budget-us", "N", "latency budget, µs (contract key latency-budget-us)"},
@@ -33,6 +42,8 @@ constexpr std::array kVerbs{
     Verb{"show", "", "NAME", "a family's sub-networks, with what was measured", {}, 1, 1, run_show},
     Verb{"classify", "", "IMAGE…", "classes of JPEG, PNG or WebP images", kClassifyOptions, 1, kAny,
          run_classify},
+    Verb{"stream", "", "FOLDER", "a folder's images through a frame stream, like a camera's", kStreamOptions,
+         1, 1, run_stream},
     Verb{"sessions", "", "", "open sessions of all applications", {}, 0, 0, run_sessions},
     Verb{"set", "", "SESSION KEY=VALUE…", "change a session's contract", {}, 2, kAny, run_set},
     Verb{"load", "", "DIRECTORY", "load a family", {}, 1, 1, run_load},

@@ -33,6 +33,7 @@ int run_version(const Context& context);
 int run_families(const Context& context);
 int run_show(const Context& context);
 int run_classify(const Context& context);
+int run_stream(const Context& context);
 int run_sessions(const Context& context);
 int run_set(const Context& context);
 int run_load(const Context& context);
