@@ -9,7 +9,6 @@ namespace dofa::policy {
 namespace {
 
 constexpr double kMostlyKept = 0.5;
-constexpr std::int64_t kBarGrowth = 3;
 
 class LanePlan {
  public:
@@ -51,7 +50,8 @@ class LanePlan {
     const Allocation plan = allocate(demands, options_.capacity, options_.fairness);
     for (std::size_t i = 0; i < lane_.size(); ++i) {
       const std::uint32_t level = demands[i].choices[plan.choice[i]].level;
-      if (level < lane_[i]->ceiling) drop_to(*lane_[i], level);
+      if (level >= lane_[i]->ceiling) continue;
+      move(*lane_[i], level, failing(*lane_[i]) ? PlanReason::kLoad : PlanReason::kSharing);
     }
   }
 
@@ -62,9 +62,7 @@ class LanePlan {
     std::vector<Demand> demands;
     for (const PlannedSession* session : lane_) {
       demands.push_back(demand(*session, session->top, [&](std::uint32_t level) {
-        if (level <= session->ceiling) return need(*session, level);
-        return barred(*session, level) ? std::numeric_limits<double>::infinity()
-                                       : need(*session, level, options_.margin);
+        return need(*session, level, level > session->ceiling ? options_.margin : 0);
       }));
       for (LevelChoice& choice : demands.back().choices) {
         if (choice.level > session->ceiling) choice.utilisation *= 1 + options_.margin;
@@ -94,7 +92,6 @@ class LanePlan {
     }
     for (std::size_t i = 0; i < lane_.size(); ++i) {
       if (wanted[i] > lane_[i]->ceiling) {
-        lane_[i]->raised_us = now_us_;
         move(*lane_[i], wanted[i], PlanReason::kRecovered);
       } else if (wanted[i] < lane_[i]->ceiling) {
         move(*lane_[i], wanted[i], PlanReason::kSharing);
@@ -116,7 +113,6 @@ class LanePlan {
         session.ceiling = level;
         session.met = plan.fits && need(session, level) <= session.budget_us;
         session.reason = PlanReason::kOpened;
-        session.raised_us = INT64_MIN / 2;
         session.levels.assign(session.family->levels.size(), LevelRecord{});
         for (std::uint32_t l = 0; l < session.levels.size(); ++l) {
           session.levels[l].in_reach_since_us = now_us_;
@@ -160,7 +156,7 @@ class LanePlan {
     bool any = false;
     for (PlannedSession* session : lane_) {
       for (std::uint32_t level = session->ceiling + 1; level <= session->top; ++level) {
-        if (!barred(*session, level) && need(*session, level, options_.margin) <= session->budget_us) {
+        if (need(*session, level, options_.margin) <= session->budget_us) {
           any = true;
         } else {
           session->levels[level].in_reach_since_us = now_us_;
@@ -171,11 +167,6 @@ class LanePlan {
   }
   [[nodiscard]] bool failing(const PlannedSession& session) const {
     return session.levels[session.ceiling].kept_share < options_.give_up;
-  }
-  [[nodiscard]] bool barred(const PlannedSession& session, std::uint32_t level) const {
-    const LevelRecord& record = session.levels[level];
-    return now_us_ < record.barred_until_us &&
-           slowdown_.slowdown() > options_.relief * record.barred_slowdown;
   }
   [[nodiscard]] bool together(std::span<const std::uint32_t> levels) const {
     std::vector<Demand> demands(lane_.size());
@@ -206,23 +197,6 @@ class LanePlan {
             session.budget_us,
             session.period_us,
             session.weight};
-  }
-
-  void drop_to(PlannedSession& session, std::uint32_t level) {
-    const bool own_fault = failing(session);
-    if (own_fault && now_us_ - session.raised_us < options_.probation_us) {
-      for (std::uint32_t l = level + 1; l <= session.ceiling; ++l) bar(session.levels[l]);
-    }
-    move(session, level, own_fault ? PlanReason::kLoad : PlanReason::kSharing);
-  }
-
-  void bar(LevelRecord& record) const {
-    const bool same_load =
-        record.bar_us > 0 && slowdown_.slowdown() > options_.relief * record.barred_slowdown;
-    record.bar_us =
-        same_load ? std::min(kBarGrowth * record.bar_us, options_.longest_bar_us) : options_.bar_us;
-    record.barred_until_us = now_us_ + record.bar_us;
-    record.barred_slowdown = slowdown_.slowdown();
   }
 
   void move(PlannedSession& session, std::uint32_t level, PlanReason reason) const {

@@ -23,10 +23,6 @@ struct PlannerOptions {
   double margin = 0.05;               ///< … with this much room, so that noise does not lift us
   double memory_s = 0.7;              ///< how far back a level's record of keeping its budget reaches
   double give_up = 0.05;  ///< a ceiling that kept its budget less than this share of the time falls
-  std::int64_t probation_us = 30'000'000;  ///< a raise taken back within this is a failed one …
-  std::int64_t bar_us = 30'000'000;        ///< … and bars the level this long, thrice as long each time …
-  std::int64_t longest_bar_us = 120'000'000;
-  double relief = 0.88;  ///< … unless the slowdown fell below this share of what it was
   Fairness fairness = Fairness::kWeightedSum;
 };
 
@@ -34,9 +30,6 @@ struct PlannerOptions {
 struct LevelRecord {
   double kept_share = 0;               ///< recent share of the time in which it would have kept the budget
   std::int64_t in_reach_since_us = 0;  ///< since when every plan has offered it
-  std::int64_t barred_until_us = INT64_MIN;
-  std::int64_t bar_us = 0;
-  double barred_slowdown = 0;
 };
 
 enum class PlanReason : std::uint8_t {
@@ -65,7 +58,6 @@ struct PlannedSession {
   std::uint32_t ceiling = 0;
   bool met = true;  ///< its ceiling keeps the contract
   PlanReason reason = PlanReason::kUnchanged;
-  std::int64_t raised_us = INT64_MIN / 2;
   std::vector<LevelRecord> levels;  ///< per level of the family
 };
 
