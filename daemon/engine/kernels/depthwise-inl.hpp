@@ -89,9 +89,16 @@ HWY_NOINLINE void depthwise_columns(const DepthwiseArgs& a, std::size_t channel,
 #pragma GCC unroll 16
       for (int t = 0; t < kTile; ++t) sum[t] = zero();
       const float* w = first;
+      if (kKernel == 3 && rows.count == 3) {
+        // So few rows that the loop itself would show.
+#pragma GCC unroll 3
+        for (int i = 0; i < 3; ++i)
+          depthwise_row<kKernel, kStride>(rows.row[i] + x, w + i * kKernel * kBlock, sum);
+      } else {
 #pragma GCC unroll 1
-      for (int i = 0; i < rows.count; ++i, w += kKernel * kBlock)
-        depthwise_row<kKernel, kStride>(rows.row[i] + x, w, sum);
+        for (int i = 0; i < rows.count; ++i, w += kKernel * kBlock)
+          depthwise_row<kKernel, kStride>(rows.row[i] + x, w, sum);
+      }
       total = hn::Add(total, a.epilogue.hard_swish ? depthwise_finish<true>(a.epilogue, channel, sum, out)
                                                    : depthwise_finish<false>(a.epilogue, channel, sum, out));
       out += kTile * kBlock;

@@ -136,7 +136,7 @@ HWY_NOINLINE void pointwise_tiles(const PointwiseArgs& a, int first, int begin, 
   const float* in = a.in + static_cast<std::size_t>(first) * kBlock;
   const float* weights = a.weights + static_cast<std::size_t>(block) * a.weight_block;
   PlaneCursor out(first, a.width, a.out_row);
-  PlaneCursor residual(first, a.width, a.residual_row);
+  PlaneCursor residual(first, a.width, a.residual != nullptr ? a.residual_row : a.out_row);
   for (int t = begin; t < end; ++t) {
     Vec sum[kPixels][kVectors];
 #pragma GCC unroll 32
