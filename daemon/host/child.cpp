@@ -58,7 +58,8 @@ bool collect(int pid_fd, int pipe_fd, Clock::time_point deadline, std::string& o
 
 Result<ChildOutcome> run_child(const std::vector<std::string>& arguments, std::int64_t timeout_ms) {
   int pipe_fds[2];
-  if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) != 0) return failed("pipe", errno);
+  if (pipe2(pipe_fds, O_CLOEXEC) != 0) return failed("pipe", errno);
+  fcntl(pipe_fds[0], F_SETFL, O_NONBLOCK);  // our end only: the child's stdout behaves as programs expect
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);

@@ -68,7 +68,7 @@ TEST_CASE("a family is found by name or path beneath any root, its files beside 
 TEST_CASE("whatever leads outside of the roots is refused") {
   Roots r;
   Roots::write(r.home / "secret.pt", "x");
-  for (const std::string file : {"../../secret.pt", (r.home / "secret.pt").string(), std::string("link.pt")}) {
+  for (const std::string& file : std::vector<std::string>{"../../secret.pt", (r.home / "secret.pt").string(), "link.pt"}) {
     r.family(r.home / "a/bad", file);
     fs::remove(r.home / "a/bad/link.pt");
     fs::create_symlink(r.home / "secret.pt", r.home / "a/bad/link.pt");
