@@ -10,6 +10,9 @@ set -euo pipefail
 umask 022  # families that others may write are refused
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
+# Relative paths in the cache: another checkout of the same files finds them too.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+
 PACKAGES=(g++ cmake ninja-build pkg-config lld ccache dbus
   libtorch-dev libopenblas0-pthread  # LibTorch on the reference BLAS is several times slower
   libsdbus-c++-dev libsdbus-c++-bin libspdlog-dev libyaml-cpp-dev libhwy-dev

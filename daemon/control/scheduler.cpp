@@ -81,8 +81,9 @@ Result<void> Scheduler::submit(Frame& frame, std::uint32_t queue_limit) {
     return Error{ErrorCode::kResourceExhausted,
                  "limits.queue: " + std::to_string(queue_limit) + " frames of this session wait already"};
   }
+  // Who states no period has no rate to exceed: one waiting frame at a time counts, the others are background.
+  frame.background = arrival.background || (session.waiting > 0 && !policy_.contract(id).period_us);
   ++session.waiting;
-  frame.background = arrival.background;
   frame.deadline_us = arrival.deadline_us;
   if (arrival.deadline_us != policy::kNoDeadline) {
     // A frame may relax the contract's deadline, never tighten it.

@@ -29,7 +29,7 @@ struct Applicant {
   std::optional<std::uint32_t> processor;  ///< index of the contract's fixed processor
   std::optional<std::uint32_t> lane;       ///< where it must stay; absent: anywhere
   double prepare_us = 0;
-  double period_us = 0;  ///< from the contract or observed
+  double period_us = 0;  ///< from the contract; 0: none stated
 };
 
 /// The levels a contract accepts: its fixed level, or from the lowest that keeps min-accuracy to the top.

@@ -110,7 +110,7 @@ DispatchDecision dispatch(std::int64_t now_us, std::uint32_t processor, const Sl
   const QueuedFrame* background = nullptr;
   for (const QueuedFrame& frame : queue) {
     const auto index = static_cast<std::size_t>(&frame - queue.data());
-    if (frame.background) {
+    if (frame.background && !(informed && lane.hopeless(frame) && sessions[frame.session].when_late == WhenLate::kDrop)) {
       if (background == nullptr) background = &frame;
     } else if (!lane.hopeless(frame)) {
       return lane.best(index, frame, lane.latest_finish_us(index, queue, expected), DispatchReason::kCeiling);

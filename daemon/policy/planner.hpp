@@ -50,7 +50,9 @@ struct PlannedSession {
   std::uint32_t floor = 0;
   std::uint32_t top = 0;
   double budget_us = kNoBudget;
-  double period_us = 0;  ///< time between its frames, from the contract or observed; 0: unknown
+  /// Time between its frames as the contract states it; 0: none stated, then no share of the lane is planned for it. (An
+  /// observed one would let a burst of a session that promises nothing take everybody else's share.)
+  double period_us = 0;
   double prepare_us = 0;
   double z = 1.645;
   double weight = 1;

@@ -94,7 +94,6 @@ Result<void> Policy::change(SessionId id, const Contract& contract, std::int64_t
   Result<Applicant> candidate = applicant(contract, *session.family);
   if (!candidate) return candidate.error();
   candidate->prepare_us = session.plan.prepare_us;
-  if (candidate->period_us <= 0) candidate->period_us = session.observed_period_us;
   const Result<std::vector<std::uint32_t>> lanes = place(*candidate, &session);
   if (!lanes) return lanes.error();
   std::vector<Session*> order;

@@ -134,7 +134,6 @@ class Policy {
     TokenBucket rate{0, 2};
     SessionStats stats;
     std::int64_t last_arrival_us = INT64_MIN;
-    double observed_period_us = 0;
     std::int64_t moved_us = INT64_MIN / 2;
     SessionPlan published;                       // what the last plan() told
     PlanReason reason = PlanReason::kUnchanged;  // of what changed since

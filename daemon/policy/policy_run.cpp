@@ -7,12 +7,12 @@
 namespace dofa::policy {
 namespace {
 
-constexpr double kPeriodGain = 0.1;   // of the observed period and the preprocessing time
+constexpr double kPrepareGain = 0.1;  // of the preprocessing time
 constexpr double kSilentPeriods = 2;  // a periodic session this late has stopped; nothing is kept free for it
 constexpr std::int64_t kLongestTickUs = 1'000'000;
 
 double follow(double average, double value) {
-  return average <= 0 ? value : average + kPeriodGain * (value - average);
+  return average <= 0 ? value : average + kPrepareGain * (value - average);
 }
 
 }  // namespace
@@ -20,11 +20,6 @@ double follow(double average, double value) {
 Arrival Policy::arrived(SessionId id, std::int64_t now_us) {
   Session& session = *sessions_[id];
   session.stats.submitted();
-  if (session.last_arrival_us != INT64_MIN && now_us > session.last_arrival_us) {
-    session.observed_period_us =
-        follow(session.observed_period_us, static_cast<double>(now_us - session.last_arrival_us));
-    if (!session.contract.period_us) session.plan.period_us = session.observed_period_us;
-  }
   session.last_arrival_us = now_us;
   Arrival arrival;
   if (session.contract.latency_budget_us) arrival.deadline_us = now_us + *session.contract.latency_budget_us;

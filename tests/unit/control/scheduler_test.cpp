@@ -173,3 +173,22 @@ TEST_CASE("idle work runs only where no frame waits, and stop ends everything") 
   CHECK(rig.scheduler.next(0, 0).kind == Job::Kind::kStop);
   CHECK(rig.scheduler.take_back() == std::vector<Frame*>{&left});
 }
+
+TEST_CASE("a burst of a session that states no period neither delays nor lowers nor keeps out the others") {
+  Rig rig;
+  const auto careless = rig.open(with_budget(40'000));
+  policy::Contract camera_contract = with_budget(40'000);
+  camera_contract.period_us = 40'000;
+  const auto camera = rig.open(camera_contract);
+  TestFrame burst[6];
+  for (TestFrame& frame : burst) REQUIRE(rig.submit(frame, careless).ok());
+  TestFrame picture;
+  REQUIRE(rig.submit(picture, camera).ok());
+  CHECK(rig.scheduler.next(0, 0).frame == &burst[0]);  // its one frame in the foreground has the earlier deadline
+  CHECK(rig.scheduler.next(0, 0).frame == &picture);
+  const std::uint32_t before = camera->level();
+  std::int64_t now = now_us();
+  for (int i = 0; i < 50; ++i) (void)rig.scheduler.plan(now += 100'000);
+  CHECK(camera->level() == before);
+  CHECK(rig.scheduler.open(camera_contract, two_levels()).ok());
+}
