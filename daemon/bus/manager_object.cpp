@@ -8,6 +8,18 @@
 namespace dofa::bus {
 namespace {
 
+void set_known(Dictionary& entry, const char* key, const std::optional<double>& value) {
+  if (value) entry[key] = sdbus::Variant{*value};
+}
+
+void show_gpu(const control::GpuReading& gpu, Dictionary& entry) {
+  set_known(entry, "load", gpu.load);
+  set_known(entry, "others-load", gpu.others_load);
+  set_known(entry, "frequency-mhz", gpu.frequency_mhz);
+  set_known(entry, "temperature-celsius", gpu.temperature_celsius);
+  set_known(entry, "power-watts", gpu.power_watts);
+}
+
 /// A reply that outlives its call. Shared, because std::function must be copyable.
 template <class... T>
 std::shared_ptr<sdbus::Result<T...>> keep(sdbus::Result<T...>&& reply) {
@@ -86,9 +98,7 @@ std::map<std::string, Dictionary> ManagerObject::Processors() {
   std::map<std::string, Dictionary> processors;
   for (const control::ProcessorStatus& status : runtime_.processors()) {
     Dictionary& entry = processors[status.name];
-    const auto show = [&](const char* key, const std::optional<double>& value) {
-      if (value) entry[key] = sdbus::Variant{*value};
-    };
+    const auto show = [&](const char* key, const std::optional<double>& value) { set_known(entry, key, value); };
     entry["lanes"] = sdbus::Variant{status.lanes};
     entry["queue"] = sdbus::Variant{static_cast<std::uint32_t>(status.queue)};
     if (!status.simd.empty()) entry["simd"] = sdbus::Variant{status.simd};
@@ -97,7 +107,9 @@ std::map<std::string, Dictionary> ManagerObject::Processors() {
     show("others-load", status.machine.others_load);
     show("frequency-mhz", status.machine.frequency_mhz);
     show("temperature-celsius", status.machine.temperature_celsius);
+    show("power-watts", status.machine.power_watts);
     show("monitor-share", status.machine.sampler_share);
+    for (const control::GpuReading& gpu : status.machine.gpus) show_gpu(gpu, processors["gpu:" + gpu.name]);
   }
   return processors;
 }

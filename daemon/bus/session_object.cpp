@@ -155,4 +155,18 @@ double SessionObject::Attainment() {
   return stats.frames() == 0 ? std::numeric_limits<double>::quiet_NaN() : stats.attainment();
 }
 
+
+Dictionary SessionObject::Statistics() {
+  const policy::SessionStats stats = session_->stats();
+  Dictionary out{{"dips", sdbus::Variant{stats.dips()}},
+                 {"switches", sdbus::Variant{stats.switches()}},
+                 {"switches-last-minute", sdbus::Variant{stats.switches_last_minute(control::now_us())}}};
+  if (session_->family().profile()->accuracy_measured) out["mean-accuracy"] = sdbus::Variant{stats.mean_accuracy()};
+  for (const auto& [name, share] : {std::pair{"p50", 0.5}, std::pair{"p95", 0.95}, std::pair{"p99", 0.99}}) {
+    out[std::string("queue-us-") + name] = sdbus::Variant{stats.queue_us().quantile(share)};
+    out[std::string("service-us-") + name] = sdbus::Variant{stats.service_us().quantile(share)};
+  }
+  return out;
+}
+
 }  // namespace dofa::bus

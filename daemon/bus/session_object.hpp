@@ -48,6 +48,7 @@ class SessionObject final : public sdbus::AdaptorInterfaces<org::dofa::Dofa1::Se
   std::uint64_t MissedDeadlines() override;
   std::uint64_t Dropped() override;
   double Attainment() override;
+  Dictionary Statistics() override;
 
   [[nodiscard]] bool caller_is_owner() const;
   [[nodiscard]] const engine::LevelInfo& level_info(std::uint32_t level) const;

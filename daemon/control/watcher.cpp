@@ -31,6 +31,16 @@ monitor::Options options_for(const std::string& root) {
   return options;
 }
 
+GpuReading reading_of(const monitor::Gpu& gpu) {
+  const auto known = [](const monitor::Reading<double>& reading) {
+    return reading.present() ? std::optional(reading.value) : std::nullopt;
+  };
+  GpuReading out{std::string(gpu.name.view()),  known(gpu.load),          known(gpu.others_load),
+                 known(gpu.frequency_mhz), known(gpu.temperature_c), known(gpu.power_mw)};
+  if (out.power_watts) *out.power_watts /= 1000;
+  return out;
+}
+
 double expected_slowdown(const monitor::Snapshot& snapshot, std::uint32_t lanes) {
   if (!snapshot.cpu.fresh() || !snapshot.cpu.value.runnable || !snapshot.run_queue.fresh()) {
     return std::numeric_limits<double>::quiet_NaN();
@@ -81,6 +91,8 @@ Watcher::Update Watcher::update(std::int64_t now) {
   }
   reading.frequency_mhz = monitor::cpu_frequency_mhz(snapshot);
   reading.temperature_celsius = monitor::cpu_temperature_c(snapshot);
+  if (const auto power_mw = monitor::board_power_mw(snapshot)) reading.power_watts = *power_mw / 1000;
+  for (const monitor::Gpu& gpu : snapshot.gpus) reading.gpus.push_back(reading_of(gpu));
   if (snapshot.cost.ticks > 0) reading.sampler_share = snapshot.cost.cpu_fraction;
   const std::lock_guard lock(mutex_);
   reading_ = reading;

@@ -7,10 +7,21 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "daemon/monitor/monitor.hpp"
 
 namespace dofa::control {
+
+/// A GPU of the machine, whether or not it runs frames.
+struct GpuReading {
+  std::string name;
+  std::optional<double> load;         ///< 0..1, everyone
+  std::optional<double> others_load;  ///< 0..1, without dofad
+  std::optional<double> frequency_mhz;
+  std::optional<double> temperature_celsius;
+  std::optional<double> power_watts;
+};
 
 /// For people: each present only where the machine tells.
 struct MachineReading {
@@ -18,7 +29,9 @@ struct MachineReading {
   std::optional<double> others_load;  ///< 0..1, without dofad
   std::optional<double> frequency_mhz;
   std::optional<double> temperature_celsius;
+  std::optional<double> power_watts;    ///< what the board draws
   std::optional<double> sampler_share;  ///< of one core: what watching costs
+  std::vector<GpuReading> gpus;
 };
 
 class Watcher {

@@ -127,6 +127,7 @@ class FakeSession final
   std::uint64_t Frames() override { return 100; }
   std::uint64_t MissedDeadlines() override { return 3; }
   std::uint64_t Dropped() override { return 2; }
+  Dictionary Statistics() override { return {}; }
   double Attainment() override { return std::numeric_limits<double>::quiet_NaN(); }
 
   FakeService& service_;
