@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bench/engine/random_ofa.hpp"
 
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
 #include <cmath>
 #include <fstream>
 #include <random>
 #include <stdexcept>
 #include <utility>
 
+#include "daemon/engine/calibration.hpp"
 #include "daemon/engine/checkpoint/checkpoint.hpp"
 
 namespace dofa::bench {
@@ -106,6 +110,18 @@ engine::Statistics random_statistics(const engine::Supernet& supernet, engine::S
   return statistics;
 }
 
+/// Batch statistics of random pictures: with anybody's the signal fades or swells from block to block, and
+/// logits that hardly depend on the input make every rounding error look large.
+engine::Statistics calibrated_statistics(const engine::Supernet& supernet, const engine::Subnet& subnet,
+                                         std::uint32_t resolution) {
+  constexpr std::int64_t kImages = 2;
+  const c10::InferenceMode no_gradients;
+  at::manual_seed(7);
+  engine::Calibration calibration(supernet, subnet);
+  calibration.add(at::randn({kImages, 3, resolution, resolution}));
+  return calibration.statistics();
+}
+
 void check(const Result<void>& result) {
   if (!result) throw std::runtime_error(result.error().message);
 }
@@ -191,13 +207,14 @@ engine::Supernet random_supernet(double width) {
   return checked(engine::make_supernet(random_tensors(width), {}));
 }
 
-std::shared_ptr<const engine::OfaModel> random_model(const std::vector<NamedNet>& nets) {
+std::shared_ptr<const engine::OfaModel> random_model(const std::vector<NamedNet>& nets, bool calibrated) {
   auto model = std::make_shared<engine::OfaModel>();
   model->supernet = random_supernet(nets.front().width);
   for (const NamedNet& net : nets) {
     engine::OfaLevel level{net.resolution,
                            checked(engine::extract_subnet(model->supernet, net.architecture))};
-    const auto statistics = random_statistics(model->supernet, level.subnet);
+    const auto statistics = calibrated ? calibrated_statistics(model->supernet, level.subnet, net.resolution)
+                                       : random_statistics(model->supernet, level.subnet);
     check(engine::set_statistics(model->supernet, level.subnet, statistics));
     model->levels.push_back(std::move(level));
   }
@@ -217,7 +234,8 @@ void write_random_family(const std::vector<NamedNet>& nets, const std::string& d
   for (const NamedNet& net : nets) {
     engine::Subnet subnet = checked(engine::extract_subnet(supernet, net.architecture));
     config::SubnetEntry entry{net.name, net.resolution, {}, {}, net.architecture, net.name + ".bn.pt"};
-    const auto statistics = engine::statistics_tensors(random_statistics(supernet, subnet));
+    const auto statistics =
+        engine::statistics_tensors(calibrated_statistics(supernet, subnet, net.resolution));
     check(checkpoint::write_checkpoint(directory + "/" + entry.statistics, statistics));
     file.subnets.push_back(std::move(entry));
   }

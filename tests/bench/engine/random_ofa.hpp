@@ -30,11 +30,12 @@ NamedNet random_net(double width, unsigned seed);
 /// A supernet of random weights with 1000 classes.
 engine::Supernet random_supernet(double width);
 
-/// A model whose levels are `nets`, all of one width. These functions throw std::runtime_error: random nets
-/// are always right.
-std::shared_ptr<const engine::OfaModel> random_model(const std::vector<NamedNet>& nets);
+/// A model whose levels are `nets`, all of one width; `calibrated`: with batch statistics of their own (takes
+/// seconds), for answers that can be compared. These functions throw std::runtime_error: random nets are
+/// always right.
+std::shared_ptr<const engine::OfaModel> random_model(const std::vector<NamedNet>& nets, bool calibrated);
 
-/// Writes the same model as a family's folder, which must exist, for `dofa-model export`.
+/// Writes the calibrated model as a family's folder, which must exist, for `dofa-model export`.
 void write_random_family(const std::vector<NamedNet>& nets, const std::string& directory);
 
 }  // namespace dofa::bench

@@ -46,7 +46,7 @@ Result<std::vector<Item>> make_items(const EngineOptions& options) {
   for (NamedNet& net : chosen_nets(options.nets)) by_width[net.width].push_back(std::move(net));
   std::vector<Item> items;
   for (const auto& [width, nets] : by_width) {
-    auto source = random_model(nets);
+    auto source = random_model(nets, true);
     auto model = engine::ElasticModel::make(
         *source, options.half_head ? kernels::Precision::kHalf : kernels::Precision::kFloat);
     if (!model) return model.error();

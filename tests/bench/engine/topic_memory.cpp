@@ -30,7 +30,7 @@ std::int64_t pss_bytes() {
 std::int64_t growth_here(const std::vector<NamedNet>& nets) {
   malloc_trim(0);
   const std::int64_t before = pss_bytes();
-  const auto backend = engine::make_elastic_backend(random_model(nets));
+  const auto backend = engine::make_elastic_backend(random_model(nets, false));
   if (!backend || before == 0) return -1;
   const auto executor = (*backend)->make_executor();
   if (!executor) return -1;

@@ -20,7 +20,7 @@ struct Times {
 Result<Times> measure(int rounds) {
   std::vector<NamedNet> nets = named_nets();
   std::erase_if(nets, [](const NamedNet& net) { return !net.name.starts_with("paper") || net.width != 1.2; });
-  const auto backend = engine::make_elastic_backend(random_model(nets));
+  const auto backend = engine::make_elastic_backend(random_model(nets, false));
   if (!backend) return backend.error();
   const auto executor = (*backend)->make_executor();
   if (!executor) return executor.error();
