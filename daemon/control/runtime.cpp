@@ -215,7 +215,7 @@ void Runtime::tick(std::int64_t now) {
   if (now - planned_us_ >= kPlanPeriodUs) {
     planned_us_ = now;
     for (SessionChange& change : scheduler_.plan(now)) {
-      Told& told = told_[change.session->identity().id];
+      Told& told = told_of(*change.session);
       if (change.level_changed) told.reason = change.reason;
       if (change.unmet || change.met_again) told.unmet = change.unmet ? std::optional(std::move(change)) : std::nullopt;
     }
@@ -228,12 +228,16 @@ void Runtime::tick(std::int64_t now) {
   refine_profiles(now);
 }
 
+Runtime::Told& Runtime::told_of(const Session& session) {
+  const auto [at, fresh] = told_.try_emplace(session.identity().id);
+  if (fresh) at->second.level = session.first_level;
+  return at->second;
+}
+
 /// Tells what differs from what was told last, each kind at its own rate: what is held back now is told later if it is
 /// still true.
 void Runtime::tell(const Session& session, std::int64_t now) {
-  const auto [at, fresh] = told_.try_emplace(session.identity().id);
-  Told& told = at->second;
-  if (fresh) told.level = session.first_level;
+  Told& told = told_of(session);
   RuntimeListener* const listener = listener_;
   if (listener == nullptr) return;
   if (session.level() != told.level && now - told.level_us >= kLevelPeriodUs) {

@@ -134,6 +134,7 @@ class Runtime {
     std::optional<SessionChange> unmet;
     std::int64_t unmet_us = INT64_MIN / 2;
   };
+  Told& told_of(const Session& session);
   std::map<std::uint64_t, Told> told_;  ///< the control loop's own
   std::int64_t planned_us_ = 0;
   std::int64_t refined_us_ = 0;

@@ -18,7 +18,7 @@ namespace {
 /// A colour net that first multiplies matrices `rounds` times: about 0.3 ms of CPU each on this kind of
 /// machine.
 std::string heavy_net(int rounds) {
-  return "    m = torch.ones([512, 512]) * 0.001\n    for i in range(" + std::to_string(rounds) +
+  return "    m = torch.ones([512, 512]) * 0.001 + x.mean() * 0.0\n    for i in range(" + std::to_string(rounds) +
          "):\n        m = torch.mm(m, m).clamp(0.0, 1.0)\n    s = m.sum() * 0.0\n    c = x.mean([2, 3]) + s\n"
          "    return torch.cat([c, torch.full([1, 1], 0.1)], 1)\n";
 }

@@ -47,7 +47,7 @@ TEST_CASE("a child that does not end is killed, whatever it does with its output
 }
 
 TEST_CASE("a child's child that keeps the pipe open does not hold us up") {
-  const ChildOutcome outcome = shell("sleep 30 & echo done");
+  const ChildOutcome outcome = shell("sleep 5 2>&- & echo done", 2000);
   CHECK(outcome.exit_code == 0);
   CHECK(outcome.output == "done\n");
   CHECK_FALSE(outcome.timed_out);
