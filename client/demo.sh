@@ -48,9 +48,19 @@ fi
 printf 'families:\n  roots: [%s]\n' "$roots" >"$home/dofad.yaml"
 
 cat >"$home/bus.conf" <<CONF
+<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
+  <type>session</type>
   <listen>unix:path=$home/bus</listen>
-  <policy context="default"><allow user="*"/><allow own="*"/><allow send_type="*"/><allow send_destination="*"/></policy>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow user="*"/>
+    <allow own="*"/>
+    <allow eavesdrop="false" send_destination="*"/>
+    <allow eavesdrop="false" send_type="signal"/>
+    <allow receive_sender="*"/>
+  </policy>
 </busconfig>
 CONF
 dbus-daemon --config-file="$home/bus.conf" --nofork --nopidfile 2>"$home/bus.log" &
