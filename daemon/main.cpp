@@ -12,6 +12,7 @@
 #include "daemon/control/runtime.hpp"
 #include "daemon/host/notify.hpp"
 #include "daemon/host/signals.hpp"
+#include "daemon/metrics/server.hpp"
 #include "daemon/one_shot.hpp"
 #include "daemon/options.hpp"
 #include "daemon/stream/server.hpp"
@@ -22,6 +23,7 @@ using namespace dofa;
 
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
+constexpr std::int64_t kLoadPatienceS = 60;  // for one family's weights and first look, besides its dry run
 
 Result<config::ServiceOptions> read_options(const CommandLine& line) {
   auto options = config::read_service(line.config);
@@ -29,14 +31,24 @@ Result<config::ServiceOptions> read_options(const CommandLine& line) {
   return options;
 }
 
+/// Nothing where none are wanted, or where they cannot be had: frames are worth more than figures about them.
+std::unique_ptr<metrics::Server> start_metrics(const control::Runtime& runtime, const std::string& listen) {
+  if (listen.empty()) return nullptr;
+  auto server = metrics::Server::start(runtime, listen, DOFA_VERSION);
+  if (!server) spdlog::warn("{}, serving without metrics", server.error().message);
+  return server ? std::move(*server) : nullptr;
+}
+
 int serve(const CommandLine& line, config::ServiceOptions options) {
   host::Signals signals;
   const auto verify = [timeout = options.families.verify_timeout_s](const std::string& directory) {
     return verify_in_child(directory, timeout);
   };
-  control::Runtime runtime(options, {verify, line.root, DOFA_VERSION});
-  runtime.load_configured_families();
-
+  const auto gpus = options.engine.gpus ? engine::find_gpus() : std::vector<engine::Gpu>{};
+  control::Runtime runtime(options, {verify, line.root, DOFA_VERSION, gpus});
+  runtime.load_configured_families([&](const std::string& name) {
+    host::notify_start("loading " + name, options.families.verify_timeout_s + kLoadPatienceS);
+  });
   std::mutex reloading;
   const auto reload = [&]() -> Result<void> {
     const std::lock_guard lock(reloading);
@@ -52,6 +64,7 @@ int serve(const CommandLine& line, config::ServiceOptions options) {
   };
   stream::Server streams(runtime);
   bus::Service service(runtime, streams, {line.bus, DOFA_VERSION, reload, [&] { signals.request_stop(); }});
+  const auto metrics = start_metrics(runtime, options.metrics.listen);
   host::notify("READY=1\nSTATUS=serving");
   spdlog::info("dofad {} serves on the {} bus", DOFA_VERSION, line.bus);
 

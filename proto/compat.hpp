@@ -5,6 +5,7 @@
 
 #include <sdbus-c++/sdbus-c++.h>
 
+#include <functional>
 #include <string>
 
 namespace dofa::proto {
@@ -12,12 +13,14 @@ namespace dofa::proto {
 #ifdef DOFA_SDBUS_V2
 using BusName = sdbus::ServiceName;
 using InterfaceName = sdbus::InterfaceName;
+using MethodName = sdbus::MethodName;
 using PropertyName = sdbus::PropertyName;
 using ErrorName = sdbus::Error::Name;
 inline sdbus::Message current_message(const sdbus::IObject& object) { return object.getCurrentlyProcessedMessage(); }
 #else
 using BusName = std::string;
 using InterfaceName = std::string;
+using MethodName = std::string;
 using PropertyName = std::string;
 using ErrorName = std::string;
 inline const sdbus::Message& current_message(const sdbus::IObject& object) { return *object.getCurrentlyProcessedMessage(); }
@@ -27,5 +30,16 @@ inline const sdbus::Message& current_message(const sdbus::IObject& object) { ret
 inline sdbus::Error error(const std::string& name, const std::string& message) {
   return sdbus::Error{ErrorName{name}, message};
 }
+
+namespace detail {
+template <class Handler>
+struct ErrorArgument;
+template <class Reply, class Argument>
+struct ErrorArgument<std::function<void(Reply, Argument)>> {
+  using type = Argument;
+};
+}  // namespace detail
+/// What a reply handler is told of an error: a pointer in sdbus-c++ 1.x, an optional in 2.x; both read `if (error)`.
+using ReplyError = detail::ErrorArgument<sdbus::async_reply_handler>::type;
 
 }  // namespace dofa::proto

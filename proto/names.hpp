@@ -31,6 +31,7 @@ inline constexpr const char* kPriority = "priority";
 inline constexpr const char* kWhenLate = "when-late";
 inline constexpr const char* kLevel = "level";
 inline constexpr const char* kProcessor = "processor";
+inline constexpr const char* kUnset = "unset";  ///< of changes only: a list of keys
 }  // namespace contract_key
 
 }  // namespace dofa::proto

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "client/ctl/options.hpp"
 #include "client/ctl/output.hpp"
@@ -19,6 +20,7 @@ struct Context {
   ColorMode color = ColorMode::kAuto;
   bool json = false;
   CommandLine line;
+  std::vector<std::string> words;  ///< the command line but for the verb's name, to hand on
 
   [[nodiscard]] client::Client connect() const { return client::Client::connect(connect_options); }
   [[nodiscard]] Table::Style style() const { return {.width = terminal_width(), .color = use_color(color)}; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/ctl/contract_text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <limits>
@@ -94,6 +95,31 @@ void set_from_text(Contract& contract, std::string_view assignment) {
     return;
   }
   throw UsageError("unknown contract key '" + std::string(name) + "'" + suggestion(name, names));
+}
+
+std::vector<std::string_view> contract_keys() {
+  std::vector<std::string_view> names;
+  for (const auto& one : kKeys) names.push_back(one.name);
+  return names;
+}
+
+std::span<const std::string_view> contract_words(std::string_view name) {
+  static constexpr std::array<std::string_view, 3> kObjectives{"accuracy", "energy", "latency"};
+  static constexpr std::array<std::string_view, 2> kWhenLate{"deliver", "drop"};
+  if (name == key::kObjective) return kObjectives;
+  if (name == key::kWhenLate) return kWhenLate;
+  return {};
+}
+
+void change_from_text(Contract& changes, std::string_view assignment) {
+  if (!assignment.ends_with('=')) return set_from_text(changes, assignment);
+  const auto name = assignment.substr(0, assignment.size() - 1);
+  const auto known = std::ranges::find(kKeys, name, &Key::name);
+  if (known == kKeys.end()) return set_from_text(changes, assignment);  // which says so
+  const bool set = std::visit([&](auto field) { return (changes.*field).has_value(); }, known->field);
+  if (set || std::ranges::find(changes.unset, name) != changes.unset.end())
+    throw UsageError("contract key '" + std::string(name) + "' is given twice");
+  changes.unset.emplace_back(name);
 }
 
 std::string to_text(const Contract& contract) {

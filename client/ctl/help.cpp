@@ -38,10 +38,12 @@ std::string verb_text(const Verb& verb) {
 
 std::string overview() {
   std::vector<std::pair<std::string, std::string>> lines;
-  for (const auto& verb : verbs())
+  for (const auto& verb : verbs()) {
+    if (verb.hidden) continue;
     lines.emplace_back(
         std::string(verb.name) + (verb.arguments.empty() ? "" : " " + std::string(verb.arguments)),
         verb.summary);
+  }
   return "Usage: dofactl [OPTION…] [VERB [ARGUMENT…]]\nTalks to dofad, the inference service.\n\nVerbs:\n" +
          listed(lines) + "\nOptions:\n" + options_text(global_options()) +
          "\nExit codes:\n"

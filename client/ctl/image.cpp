@@ -5,18 +5,16 @@
 
 #include <string>
 
+#include "client/ctl/external.hpp"
+
 namespace dofa::ctl {
 
 namespace {
 
 ImageDecoder load_decoder() {
-  // Beside dofactl in a build directory, else where it is installed.
-  std::error_code error;
-  const auto beside = std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / kDecoderModule;
-  const std::filesystem::path installed = std::filesystem::path(DOFA_MODULE_DIR) / kDecoderModule;
+  const auto file = find_companion(kDecoderModule, std::filesystem::path(DOFA_LIB_DIR) / "dofad");
   // Never unloaded: its libraries' own threads and exit handlers stay.
-  void* module =
-      ::dlopen((std::filesystem::exists(beside, error) ? beside : installed).c_str(), RTLD_NOW | RTLD_LOCAL);
+  void* module = ::dlopen(file.empty() ? kDecoderModule : file.c_str(), RTLD_NOW | RTLD_LOCAL);
   void* symbol = module == nullptr ? nullptr : ::dlsym(module, kDecoderSymbol);
   if (symbol == nullptr)
     throw client::Error(client::ErrorCode::kNotSupported,

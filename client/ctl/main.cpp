@@ -1,32 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// dofactl: finds the verb, reads the options, and turns whatever goes wrong into one line and an exit code.
-#include <signal.h>
-
-#include <clocale>
-#include <cstdlib>
-#include <exception>
-
-#include "client/ctl/verbs.hpp"
+// dofactl: finds the verb and runs it.
+#include "client/ctl/program.hpp"
 
 namespace {
 
 using namespace dofa::ctl;
-
-ColorMode color_mode(const CommandLine& line) {
-  const std::string word = line.text("--color").value_or("auto");
-  if (word == "auto") return ColorMode::kAuto;
-  if (word == "always") return ColorMode::kAlways;
-  if (word == "never") return ColorMode::kNever;
-  throw UsageError("option '--color' wants auto, always or never, not '" + word + "'");
-}
-
-void check_arguments(const Verb& verb, std::size_t count) {
-  const std::string usage = ": dofactl " + std::string(verb.name) + " " + std::string(verb.arguments);
-  if (count < verb.fewest) throw UsageError("'" + std::string(verb.name) + "' needs more arguments" + usage);
-  if (count > verb.most && verb.most == 0)
-    throw UsageError("'" + std::string(verb.name) + "' takes no arguments");
-  if (count > verb.most) throw UsageError("'" + std::string(verb.name) + "' takes fewer arguments" + usage);
-}
 
 int run(std::vector<std::string> words) {
   if (words == std::vector<std::string>{"--version"}) words = {"version"};
@@ -36,44 +14,11 @@ int run(std::vector<std::string> words) {
   const bool named = at < words.size() && words[at] != "--";
   const std::string name = named ? words[at] : "status";
   if (named) words.erase(words.begin() + static_cast<std::ptrdiff_t>(at));
-  const Verb& verb = find_verb(name);
-  std::vector<Option> known(global_options().begin(), global_options().end());
-  known.insert(known.end(), verb.options.begin(), verb.options.end());
-
-  Context context;
-  context.line = parse_options(words, known);
-  if (context.line.has("--help") || context.line.has("-h")) {
-    context.line = CommandLine(named ? std::vector<std::string>{name} : std::vector<std::string>{}, {});
-    return run_help(context);
-  }
-  check_arguments(verb, context.line.arguments().size());
-  context.json = context.line.has("--json");
-  context.color = color_mode(context.line);
-  const char* bus = std::getenv("DOFA_BUS");
-  context.connect_options.bus =
-      context.line.text("--bus").value_or(bus != nullptr && *bus != '\0' ? bus : "system");
-  if (const auto seconds = context.line.number("--timeout", 0.001, 86'400))
-    context.connect_options.timeout = std::chrono::microseconds(static_cast<std::int64_t>(*seconds * 1e6));
-  return verb.run(context);
+  return run_verb(find_verb(name), words, named);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  ::signal(SIGPIPE, SIG_IGN);  // a write then fails, which print() tells from other failures
-  if (std::setlocale(LC_CTYPE, "C.UTF-8") == nullptr) std::setlocale(LC_CTYPE, "");
-  try {
-    return run(std::vector<std::string>(argv + 1, argv + argc));
-  } catch (const OutputClosed&) {
-    return kExitOk;
-  } catch (const UsageError& error) {
-    complain(error.what());
-    return kExitUsage;
-  } catch (const dofa::client::Error& error) {
-    complain(error.what());
-    return exit_code_of(error.code());
-  } catch (const std::exception& error) {
-    complain(error.what());
-    return kExitFailed;
-  }
+  return guarded_main([&] { return run(std::vector<std::string>(argv + 1, argv + argc)); });
 }

@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // monitor: events as they come, on the client's thread; the processors' readings and the end of it all, on
 // ours.
-#include <poll.h>
-#include <signal.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
 #include <cmath>
 #include <ctime>
 
 #include "client/ctl/contract_text.hpp"
+#include "client/ctl/ending.hpp"
 #include "client/ctl/present.hpp"
 #include "client/ctl/verbs.hpp"
 
@@ -138,44 +131,6 @@ std::string processors_text(const std::vector<client::Processor>& processors) {
   }
   return printable(text) + "\n";
 }
-
-/// Waits for SIGINT, SIGTERM, the end of our stdout's reader, or an event's failure to be printed.
-class Ending {
- public:
-  /// Must exist before any other thread does: they inherit that the two signals are blocked.
-  Ending() {
-    sigset_t signals;
-    ::sigemptyset(&signals);
-    ::sigaddset(&signals, SIGINT);
-    ::sigaddset(&signals, SIGTERM);
-    ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-    signal_fd_ = ::signalfd(-1, &signals, SFD_CLOEXEC);
-    wake_fd_ = ::eventfd(0, EFD_CLOEXEC);
-  }
-  ~Ending() {
-    ::close(signal_fd_);
-    ::close(wake_fd_);
-  }
-  Ending(const Ending&) = delete;
-  Ending& operator=(const Ending&) = delete;
-
-  /// From any thread.
-  void wake() const { ::eventfd_write(wake_fd_, 1); }
-  /// False after `timeout_ms` (negative: never) in which nothing ended.
-  [[nodiscard]] bool wait(int timeout_ms) const {
-    std::array<pollfd, 3> fds{
-        {{signal_fd_, POLLIN, 0}, {wake_fd_, POLLIN, 0}, {STDOUT_FILENO, 0, 0}}};  // stdout: errors alone
-    int ready = 0;
-    do {
-      ready = ::poll(fds.data(), fds.size(), timeout_ms);
-    } while (ready < 0 && errno == EINTR);
-    return ready > 0;
-  }
-
- private:
-  int signal_fd_ = -1;
-  int wake_fd_ = -1;
-};
 
 }  // namespace
 

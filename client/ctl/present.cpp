@@ -39,6 +39,7 @@ Table processors_table(const std::vector<client::Processor>& processors) {
                {"SLOWDOWN", kRight},
                {"CLOCK", kRight},
                {"TEMPERATURE", kRight},
+               {"POWER", kRight},
                {"KERNELS"}});
   for (const auto& one : processors) {
     table.add({one.name, cell(one.lanes), cell(one.queue), cell(one.load, percent),
@@ -46,7 +47,8 @@ Table processors_table(const std::vector<client::Processor>& processors) {
                cell(one.slowdown, [](double slowdown) { return fixed(slowdown, 2); }),
                cell(one.frequency_mhz, [](double mhz) { return fixed(mhz, 0) + " MHz"; }),
                cell(one.temperature_celsius, [](double celsius) { return fixed(celsius, 1) + " °C"; }),
-               one.simd.value_or("")});
+               cell(one.power_watts, [](double watts) { return fixed(watts, 1) + " W"; }),
+               one.lost ? "lost: " + printable(*one.lost) : printable(one.simd.value_or(one.model.value_or("")))});
   }
   return table;
 }
@@ -62,7 +64,10 @@ void write_json(json::Writer& writer, const std::vector<client::Processor>& proc
     optional_member(writer, "slowdown", one.slowdown);
     optional_member(writer, "frequency_mhz", one.frequency_mhz);
     optional_member(writer, "temperature_celsius", one.temperature_celsius);
+    optional_member(writer, "power_watts", one.power_watts);
     optional_member(writer, "simd", one.simd);
+    optional_member(writer, "model", one.model);
+    optional_member(writer, "lost", one.lost);
     writer.end_object();
   }
   writer.end_array();
@@ -94,6 +99,12 @@ void write_json(json::Writer& writer, const client::Subnet& subnet) {
 
 }  // namespace
 
+void write_json(json::Writer& writer, const std::vector<client::Subnet>& subnets) {
+  writer.begin_array();
+  for (const auto& subnet : subnets) write_json(writer, subnet);
+  writer.end_array();
+}
+
 void write_json(json::Writer& writer, const client::Family& family, bool labels) {
   writer.begin_object()
       .member("name", family.name)
@@ -102,9 +113,8 @@ void write_json(json::Writer& writer, const client::Family& family, bool labels)
       .member("levels", family.subnets.size())
       .member("classes", family.labels.size())
       .member("resident_bytes", family.resident_bytes);
-  writer.key("subnets").begin_array();
-  for (const auto& subnet : family.subnets) write_json(writer, subnet);
-  writer.end_array();
+  writer.key("subnets");
+  write_json(writer, family.subnets);
   if (labels) {
     writer.key("labels").begin_array();
     for (const auto& label : family.labels) writer.value(label);

@@ -34,6 +34,8 @@ void optional_member(json::Writer& writer, std::string_view name, const std::opt
 Table processors_table(const std::vector<client::Processor>& processors);
 /// An array of objects.
 void write_json(json::Writer& writer, const std::vector<client::Processor>& processors);
+/// Likewise.
+void write_json(json::Writer& writer, const std::vector<client::Subnet>& subnets);
 /// An object; `labels` says whether the class names are part of it, or only their number.
 void write_json(json::Writer& writer, const client::Family& family, bool labels);
 

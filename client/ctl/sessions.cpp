@@ -25,7 +25,19 @@ void write_json(json::Writer& writer, const client::SessionInfo& session) {
       .member("attainment", session.attainment)
       .key("contract");
   ctl::write_json(writer, session.contract);
-  writer.end_object();
+  writer.key("statistics").begin_object();
+  const auto& statistics = session.statistics;
+  optional_member(writer, "mean_accuracy", statistics.mean_accuracy);
+  optional_member(writer, "dips", statistics.dips);
+  optional_member(writer, "switches", statistics.switches);
+  optional_member(writer, "switches_last_minute", statistics.switches_last_minute);
+  optional_member(writer, "queue_us_p50", statistics.queue_us_p50);
+  optional_member(writer, "queue_us_p95", statistics.queue_us_p95);
+  optional_member(writer, "queue_us_p99", statistics.queue_us_p99);
+  optional_member(writer, "service_us_p50", statistics.service_us_p50);
+  optional_member(writer, "service_us_p95", statistics.service_us_p95);
+  optional_member(writer, "service_us_p99", statistics.service_us_p99);
+  writer.end_object().end_object();
 }
 
 }  // namespace
@@ -67,7 +79,7 @@ int run_sessions(const Context& context) {
 int run_set(const Context& context) {
   const auto& words = context.line.arguments();
   client::Contract changes;
-  for (std::size_t i = 1; i < words.size(); ++i) set_from_text(changes, words[i]);
+  for (std::size_t i = 1; i < words.size(); ++i) change_from_text(changes, words[i]);
   const auto client = context.connect();
   auto session = client.session(words[0]);
   session.set_contract(changes);

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// stream: a folder of images at a camera's pace through a frame stream. Images are decoded before the first
-// frame, so that decoding does not disturb the pace; a line a second says how it goes.
+// stream: a folder of images at a camera's pace through a frame stream, decoded before the first frame, so
+// that decoding does not disturb the pace. Video files and cameras are dofactl-video's.
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <filesystem>
-#include <limits>
 
-#include "client/ctl/contract_options.hpp"
+#include "client/ctl/external.hpp"
 #include "client/ctl/image.hpp"
-#include "client/ctl/present.hpp"
+#include "client/ctl/streaming.hpp"
 #include "client/ctl/verbs.hpp"
 
 namespace dofa::ctl {
@@ -17,14 +15,10 @@ namespace dofa::ctl {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
-using namespace std::chrono_literals;
 
 constexpr std::size_t kMostBytes = std::size_t{1} << 30;  // of decoded images held
-constexpr auto kPatience = 5s;                            // for the last answers
 
 std::vector<Image> read_folder(const fs::path& folder) {
-  if (!fs::is_directory(folder)) throw std::runtime_error(folder.string() + ": is no folder of images");
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (entry.is_regular_file()) files.push_back(entry.path());
@@ -48,157 +42,56 @@ std::vector<Image> read_folder(const fs::path& folder) {
   return images;
 }
 
-/// What happened in a while.
-struct Tally {
-  std::uint64_t submitted = 0;
-  std::uint64_t given_up = 0;  ///< the ring was full
-  std::uint64_t answered = 0;
-  std::uint64_t in_time = 0;
-  std::uint64_t latency_us = 0;  ///< sum over the answered
-  std::uint32_t level = 0;       ///< of the last
-  std::string last_error = {};
+client::Submission::Shape shape_of(const Image& image) {
+  return {.width = image.width, .height = image.height};
+}
 
-  void count(const client::StreamResult& result) {
-    if (result.error) {
-      last_error = result.error->what();
-      return;
-    }
-    ++answered;
-    in_time += result.late ? 0 : 1;
-    latency_us += result.queue_us + result.service_us;
-    level = result.level;
-  }
-  [[nodiscard]] std::uint64_t mean_latency_us() const { return answered == 0 ? 0 : latency_us / answered; }
-  /// Of the frames answered and given up: those still on their way are not judged.
-  [[nodiscard]] double attainment(std::uint64_t failed) const {
-    return static_cast<double>(in_time) / static_cast<double>(answered + given_up + failed);
-  }
-};
-
-class Report {
+class Folder final : public FrameSource {
  public:
-  explicit Report(bool json) : json_(json) {}
+  Folder(const fs::path& path, bool loop) : images_(read_folder(path)), loop_(loop) {}
 
-  void count(const client::StreamResult& result) {
-    failed_ += result.error ? 1 : 0;
-    total_failed_ += result.error ? 1 : 0;
-    now_.count(result);
-    total_.count(result);
+  [[nodiscard]] client::Submission::Shape largest() const override {
+    return shape_of(
+        *std::ranges::max_element(images_, {}, [](const Image& image) { return image.pixels.size(); }));
   }
-  void count_submitted() {
-    ++now_.submitted;
-    ++total_.submitted;
+  [[nodiscard]] std::optional<double> rate() const override { return std::nullopt; }
+  [[nodiscard]] bool live() const override { return false; }
+  bool advance() override {
+    if (current_ == nullptr || current_ == &images_.back()) {
+      if (current_ != nullptr && !loop_) return false;
+      current_ = images_.data();
+    } else {
+      ++current_;
+    }
+    return true;
   }
-  void count_given_up() {
-    ++now_.given_up;
-    ++total_.given_up;
+  client::Submission::Shape draw(std::span<std::byte> room) override {
+    std::memcpy(room.data(), current_->pixels.data(), current_->pixels.size());
+    return shape_of(*current_);
   }
-  void line() {
-    const auto passed = std::chrono::duration<double>(Clock::now() - since_).count();
-    print_tally("second", now_, failed_, passed);
-    now_ = {};
-    failed_ = 0;
-    since_ = Clock::now();
-  }
-  void summary() const {
-    print_tally("total", total_, total_failed_, std::chrono::duration<double>(Clock::now() - start_).count());
-  }
-  /// Frames on their way.
-  [[nodiscard]] std::uint64_t waiting() const { return total_.submitted - total_.answered - total_failed_; }
-  [[nodiscard]] bool all_answered() const { return total_failed_ == 0; }
 
  private:
-  void print_tally(const char* span, const Tally& tally, std::uint64_t failed, double seconds) const {
-    const double rate = static_cast<double>(tally.answered) / seconds;
-    if (json_) {
-      json::Writer writer;
-      writer.begin_object()
-          .member("schema", 1)
-          .member("span", span)
-          .member("seconds", seconds)
-          .member("fps", rate)
-          .member("submitted", tally.submitted)
-          .member("answered", tally.answered)
-          .member("failed", failed)
-          .member("given_up", tally.given_up)
-          .member("attainment", tally.attainment(failed))
-          .member("level", tally.level)
-          .member("latency_us_mean", tally.mean_latency_us());
-      if (failed > 0) writer.member("error", tally.last_error);
-      print(writer.end_object());
-      return;
-    }
-    print(printable(std::string(span) + ": " + fixed(rate, 1) + " frames/s, level " +
-                    std::to_string(tally.level) + ", " + milliseconds(tally.mean_latency_us()) + ", " +
-                    percent(tally.attainment(failed)) + " in time, " + std::to_string(tally.given_up) +
-                    " given up, " + std::to_string(failed) + " failed" +
-                    (failed > 0 ? ": " + tally.last_error : "")) +
-          "\n");
-  }
-
-  bool json_;
-  Clock::time_point start_ = Clock::now();
-  Clock::time_point since_ = start_;
-  Tally now_;
-  Tally total_;
-  std::uint64_t failed_ = 0;
-  std::uint64_t total_failed_ = 0;
+  std::vector<Image> images_;
+  bool loop_;
+  const Image* current_ = nullptr;
 };
 
-void send(client::Stream& stream, const Image& image, Report& report) {
-  auto slot = stream.try_acquire();
-  if (!slot) {
-    stream.count_given_up();
-    report.count_given_up();
-    return;
-  }
-  std::memcpy(slot->pixels().data(), image.pixels.data(), image.pixels.size());
-  stream.submit(std::move(*slot), {.shape = client::Submission::Shape{image.width, image.height}});
-  report.count_submitted();
+/// "rtsp://…" and the like, or a camera's number.
+bool names_no_file(const std::string& source) {
+  return source.find("://") != source.npos || parse_integer(source).has_value();
 }
 
 }  // namespace
 
 int run_stream(const Context& context) {
-  const double fps = context.line.number("--fps", 0.01, 1000).value_or(30);
-  const bool loop = context.line.has("--loop");
-  const auto wanted = context.line.integer("--frames", 1, std::numeric_limits<std::uint64_t>::max());
-  auto contract = contract_of(context.line);
-  const auto period = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(1 / fps));
-  const auto period_us = static_cast<std::uint64_t>(1e6 / fps);
-  if (!contract.period_us && period_us <= 60'000'000) contract.period_us = period_us;
-  const auto images = read_folder(context.argument(0));
-  const auto frames = loop ? wanted.value_or(std::numeric_limits<std::uint64_t>::max())
-                           : std::min<std::uint64_t>(wanted.value_or(images.size()), images.size());
-
-  auto client = context.connect();
-  auto session = client.open_session("dofactl", family_of(client, context.line).name, contract);
-  // A slot has room for so many bytes, whatever their shape.
-  const auto& largest =
-      *std::ranges::max_element(images, {}, [](const Image& image) { return image.pixels.size(); });
-  auto stream = session.open_stream({.width = largest.width, .height = largest.height, .top_k = 1});
-
-  Report report(context.json);
-  auto next = Clock::now();
-  auto next_line = next + 1s;
-  for (std::uint64_t frame = 0; frame < frames; ++frame) {
-    send(stream, images[frame % images.size()], report);
-    next += period;
-    while (Clock::now() < next) {
-      const auto left = std::chrono::duration_cast<std::chrono::microseconds>(next - Clock::now());
-      if (const auto result = stream.wait(left)) report.count(*result);
-    }
-    if (Clock::now() < next_line) continue;
-    report.line();
-    next_line += 1s;
-  }
-  while (report.waiting() > 0) {
-    const auto result = stream.wait(kPatience);
-    if (!result) throw client::Error(client::ErrorCode::kTimedOut, "the last frames are not answered");
-    report.count(*result);
-  }
-  report.summary();
-  return report.all_answered() ? kExitOk : kExitFailed;
+  const std::string& source = context.argument(0);
+  std::error_code error;
+  if (!names_no_file(source) && !fs::exists(source, error))
+    throw std::runtime_error(source + ": is no folder, video file or camera");
+  if (!fs::is_directory(source, error)) run_external("dofactl-video", context.words);
+  const Ending ending;
+  Folder folder(source, context.line.has("--loop"));
+  return stream_frames(context, folder, ending);
 }
 
 }  // namespace dofa::ctl

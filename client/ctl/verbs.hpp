@@ -20,6 +20,7 @@ struct Verb {
   std::size_t fewest;
   std::size_t most;
   int (*run)(const Context&);
+  bool hidden = false;  ///< for programs: not in the help
 };
 
 std::span<const Verb> verbs();
@@ -34,12 +35,17 @@ int run_families(const Context& context);
 int run_show(const Context& context);
 int run_classify(const Context& context);
 int run_stream(const Context& context);
+int run_bench_client(const Context& context);
 int run_sessions(const Context& context);
 int run_set(const Context& context);
 int run_load(const Context& context);
 int run_unload(const Context& context);
 int run_reload(const Context& context);
 int run_monitor(const Context& context);
+int run_top(const Context& context);
+int run_record(const Context& context);
+int run_plot(const Context& context);
+int run_complete(const Context& context);
 int run_config(const Context& context);
 int run_parse_tegrastats(const Context& context);
 int run_help(const Context& context);

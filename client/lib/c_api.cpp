@@ -186,7 +186,9 @@ int dofa_session_open(dofa_client* client, const char* application, const char* 
 int dofa_session_set_contract(dofa_session* session, const char* const* changes, dofa_error* error) {
   return guarded(error, [&] {
     require(session, changes);
-    session->session.set_contract(contract_of(changes));
+    Contract wanted;
+    for (; *changes != nullptr; ++changes) dofa::ctl::change_from_text(wanted, *changes);
+    session->session.set_contract(wanted);
     return DOFA_OK;
   });
 }

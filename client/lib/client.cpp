@@ -48,6 +48,7 @@ Client Client::connect(const ConnectOptions& options) {
 
 Service Client::service() const {
   return translated([&]() -> Service {
+    const Connection::Use in_use(*connection_);
     auto& root = connection_->root();
     return {
         .version = root.Version(), .state = root.State(), .processors = processors_from(root.Processors())};
@@ -56,6 +57,7 @@ Service Client::service() const {
 
 std::vector<Family> Client::families() const {
   return translated([&] {
+    const Connection::Use in_use(*connection_);
     std::vector<Family> families;
     for (const auto& [path, interfaces] : connection_->objects()) {
       const auto found = interfaces.find(kFamilyInterface);
@@ -75,6 +77,7 @@ Family Client::family(const std::string& name) const {
 
 std::vector<SessionInfo> Client::sessions() const {
   return translated([&] {
+    const Connection::Use in_use(*connection_);
     const auto objects = connection_->objects();
     std::vector<SessionInfo> sessions;
     for (const auto& [path, interfaces] : objects) {
@@ -92,6 +95,7 @@ std::vector<SessionInfo> Client::sessions() const {
 Session Client::open_session(const std::string& application, const std::string& family,
                              const Contract& contract, SessionHandlers handlers) {
   return translated([&] {
+    const Connection::Use in_use(*connection_);
     auto core = std::make_shared<SessionCore>(connection_, std::move(handlers));
     core->open({.application = application, .family = family, .contract = contract});
     return Session(std::make_unique<Session::Impl>(std::move(core)));
@@ -100,6 +104,7 @@ Session Client::open_session(const std::string& application, const std::string& 
 
 Session Client::session(const std::string& id) const {
   return translated([&] {
+    const Connection::Use in_use(*connection_);
     const std::string path = std::string(proto::kSessionPathPrefix) + id;
     // Asked for by its list, not by its path: an id with odd characters is just not there.
     if (!connection_->objects().contains(path))
@@ -112,6 +117,7 @@ Session Client::session(const std::string& id) const {
 
 std::string Client::load_family(const std::string& directory) {
   return translated([&] {
+    const Connection::Use in_use(*connection_);
     const auto path = connection_->root().LoadFamily(directory);
     return FamilyProxy(connection_->bus(), path).Name();
   });
@@ -119,6 +125,7 @@ std::string Client::load_family(const std::string& directory) {
 
 void Client::unload_family(const std::string& name, bool force) {
   translated([&] {
+    const Connection::Use in_use(*connection_);
     Dictionary options;
     if (force) options.emplace("force", sdbus::Variant{true});
     connection_->root().UnloadFamily(sdbus::ObjectPath{family_path(connection_->objects(), name)}, options);
@@ -126,7 +133,10 @@ void Client::unload_family(const std::string& name, bool force) {
 }
 
 void Client::reload() {
-  translated([&] { connection_->root().Reload(); });
+  translated([&] {
+    const Connection::Use in_use(*connection_);
+    connection_->root().Reload();
+  });
 }
 
 }  // namespace dofa::client

@@ -25,7 +25,9 @@ RootProxy::RootProxy(sdbus::IConnection& connection)
 
 RootProxy::OpenedSession RootProxy::open_session(const std::string& application, const std::string& family,
                                                  const Dictionary& contract) {
-  auto call = getProxy().createMethodCall(org::dofa::Dofa1::Manager_proxy::INTERFACE_NAME, "OpenSession");
+  auto call =
+      getProxy().createMethodCall(proto::InterfaceName{org::dofa::Dofa1::Manager_proxy::INTERFACE_NAME},
+                                  proto::MethodName{"OpenSession"});
   call << application << family << contract;
   auto reply = getProxy().callMethod(call);
   sdbus::ObjectPath path;
@@ -39,6 +41,8 @@ FamilyProxy::FamilyProxy(sdbus::IConnection& connection, const std::string& path
 Connection::Connection(const ConnectOptions& options)
     : timeout_(options.timeout), bus_(open_bus(options.bus)) {
   bus_->setMethodCallTimeout(timeout_);
+  daemon_ = sdbus::createProxy(*bus_, proto::BusName{"org.freedesktop.DBus"},
+                               sdbus::ObjectPath{"/org/freedesktop/DBus"});
   root_ = std::make_unique<RootProxy>(*bus_);
   // The library's own asynchronous loop would end the process when the bus goes away: it throws in its
   // thread.
@@ -54,6 +58,16 @@ Connection::Connection(const ConnectOptions& options)
 Connection::~Connection() {
   bus_->leaveEventLoop();
   loop_.join();
+}
+
+void Connection::wake() noexcept {
+  try {  // the answer, even a refusal, is a message that the bus's thread wakes up for
+    daemon_->callMethodAsync("Ping")
+        .onInterface("org.freedesktop.DBus.Peer")
+        .uponReplyInvoke([](proto::ReplyError) {});
+  } catch (const std::exception&) {
+    // The connection is gone: nothing is left to look at.
+  }
 }
 
 std::map<std::string, Interfaces> Connection::objects() {

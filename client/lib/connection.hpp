@@ -54,6 +54,21 @@ class Connection {
   explicit Connection(const ConnectOptions& options);
   ~Connection();
 
+  /// Stands around synchronous calls and subscriptions made on any thread but the bus's. While such a call
+  /// waits, it reads whatever else comes in, and the bus's thread sleeps on (sdbus-c++ before 2.0, its issue
+  /// 390): a signal or another call's answer would lie there until the next message. At its end the bus's
+  /// thread is made to look.
+  class Use {
+   public:
+    explicit Use(Connection& connection) : connection_(connection) {}
+    ~Use() { connection_.wake(); }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+   private:
+    Connection& connection_;
+  };
+
   [[nodiscard]] sdbus::IConnection& bus() { return *bus_; }
   [[nodiscard]] RootProxy& root() { return *root_; }
   [[nodiscard]] const std::shared_ptr<Dispatcher::Queue>& handlers() const { return dispatcher_.queue(); }
@@ -63,8 +78,11 @@ class Connection {
   [[nodiscard]] std::map<std::string, Interfaces> objects();
 
  private:
+  void wake() noexcept;
+
   std::chrono::microseconds timeout_;
   std::unique_ptr<sdbus::IConnection> bus_;
+  std::unique_ptr<sdbus::IProxy> daemon_;  ///< the bus itself
   std::unique_ptr<RootProxy> root_;
   Dispatcher dispatcher_;  // ends before the bus: its last task may still let go of proxies
   std::thread loop_;

@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "client/lib/membership.hpp"
 #include "proto/names.hpp"
 
 namespace dofa::client {
@@ -77,7 +78,11 @@ Error error_from(const std::string& name, const std::string& message) {
   const bool ours = name.starts_with(proto::kErrorPrefix);
   if (code == ErrorCode::kUnreachable && !ours)
     return {code, "no answer from " + std::string(proto::kBusName) + ": " + message};
-  return {code, message.empty() ? name : message};
+  const std::string& words = message.empty() ? name : message;
+  // The bus itself refuses: it lets in whom the shipped policy names.
+  if (name == std::string(kFreedesktop) + "AccessDenied")
+    return {code, explained(words, user_name(), membership())};
+  return {code, words};
 }
 
 }  // namespace dofa::client

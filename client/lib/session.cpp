@@ -21,7 +21,21 @@ void change(std::optional<Value>& value, const std::optional<Value>& to) {
   if (to) value = to;
 }
 
+void unset(Contract& contract, const std::string& name) {
+  namespace key = proto::contract_key;
+  if (name == key::kLatencyBudgetUs) contract.latency_budget_us.reset();
+  if (name == key::kMinAccuracy) contract.min_accuracy.reset();
+  if (name == key::kPeriodUs) contract.period_us.reset();
+  if (name == key::kObjective) contract.objective.reset();
+  if (name == key::kPercentile) contract.percentile.reset();
+  if (name == key::kPriority) contract.priority.reset();
+  if (name == key::kWhenLate) contract.when_late.reset();
+  if (name == key::kLevel) contract.level.reset();
+  if (name == key::kProcessor) contract.processor.reset();
+}
+
 void change(Contract& contract, const Contract& changes) {
+  for (const auto& name : changes.unset) unset(contract, name);
   change(contract.latency_budget_us, changes.latency_budget_us);
   change(contract.min_accuracy, changes.min_accuracy);
   change(contract.period_us, changes.period_us);
@@ -72,6 +86,7 @@ SessionProxy::Signals SessionCore::signals() {
 }
 
 void SessionCore::open(SessionWish wish) {
+  const Connection::Use in_use(*connection_);
   presence_ = std::make_unique<PresenceProxy>(
       connection_->bus(), [this](const std::string& old_owner, const std::string& new_owner) {
         later([=](SessionCore& self) { self.service_changed(old_owner, new_owner); });
@@ -119,12 +134,14 @@ std::string SessionCore::id() const {
 }
 
 void SessionCore::set_contract(const Contract& changes) {
+  const Connection::Use in_use(*connection_);
   proxy()->SetContract(to_dictionary(changes));
   const std::lock_guard lock(mutex_);
   change(wish_.contract, changes);
 }
 
 void SessionCore::close() {
+  const Connection::Use in_use(*connection_);
   proxy()->Close();
   end("the session was closed");
 }
@@ -159,6 +176,7 @@ std::shared_ptr<StreamCore> SessionCore::open_stream(const StreamOptions& option
 }
 
 void SessionCore::connect_stream(StreamCore& stream) {
+  const Connection::Use in_use(*connection_);
   auto [memory, doorbell] = proxy()->OpenStream(to_dictionary(stream.options()));
   stream.attach(memory, std::move(doorbell));
 }
@@ -190,6 +208,7 @@ void SessionCore::reopen(std::uint64_t attempt, int tries_left) {
   if (attempt != attempt_ || is_over()) return;  // the service has changed again, or nobody wants it any more
   try {
     translated([&] {
+      const Connection::Use in_use(*connection_);
       const std::lock_guard lock(opening_);
       if (const auto wish = unfulfilled()) {
         const auto opened =
@@ -223,9 +242,21 @@ std::string Session::id() const {
 SessionInfo Session::info() const {
   return translated([&] {
     auto& core = *impl_->core;
+    const Connection::Use in_use(*core.connection());
     auto info = session_from(core.id(), core.proxy()->properties());
     info.family = FamilyProxy(core.connection()->bus(), info.family).Name();
     return info;
+  });
+}
+
+RecentFrames Session::recent_frames(std::uint64_t after) const {
+  return translated([&] {
+    const Connection::Use in_use(*impl_->core->connection());
+    const auto [next, frames] = impl_->core->proxy()->RecentFrames(after);
+    RecentFrames recent{.next = next, .frames = {}};
+    recent.frames.reserve(frames.size());
+    for (const auto& frame : frames) recent.frames.push_back(frame_record_from(frame));
+    return recent;
   });
 }
 

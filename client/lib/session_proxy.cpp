@@ -11,16 +11,6 @@ namespace dofa::client {
 
 namespace {
 
-/// What a reply handler is told of an error: a pointer in sdbus-c++ 1.x, an optional in 2.x; both read `if
-/// (error)`.
-template <class Handler>
-struct ErrorArgument;
-template <class Reply, class Argument>
-struct ErrorArgument<std::function<void(Reply, Argument)>> {
-  using type = Argument;
-};
-using ReplyError = ErrorArgument<sdbus::async_reply_handler>::type;
-
 /// Hands one outcome to its receiver: the one given, or kCancelled when the bus drops the call with its
 /// proxy.
 class Delivery {
@@ -96,7 +86,7 @@ void SessionProxy::send(const Frame& frame, const InferOptions& options, std::ch
         .onInterface(INTERFACE_NAME)
         .withTimeout(timeout)
         .withArguments(memfd, format)
-        .uponReplyInvoke([delivery](ReplyError error,
+        .uponReplyInvoke([delivery](proto::ReplyError error,
                                     const std::vector<sdbus::Struct<std::uint32_t, double>>& top,
                                     const Dictionary& info) {
           if (error) {

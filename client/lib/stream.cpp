@@ -37,10 +37,10 @@ void add_to(const sdbus::UnixFd& set, const sdbus::UnixFd& fd) {
                 "cannot watch a stream: " + std::generic_category().message(errno));
 }
 
-/// What is left until `deadline` as poll() wants it: whole milliseconds, rounded up.
-int milliseconds_until(Clock::time_point deadline) {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
-  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 1'000'000));
+/// What is left until `deadline` as ppoll() wants it: poll()'s milliseconds would spoil a camera's pace.
+timespec time_until(Clock::time_point deadline) {
+  const auto left = std::max(Clock::duration::zero(), deadline - Clock::now()) / std::chrono::nanoseconds(1);
+  return {.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
 }
 
 }  // namespace
@@ -179,9 +179,9 @@ std::optional<StreamResult> StreamCore::try_take() {
   const std::lock_guard lock(mutex_);
   listen();
   auto result = take();
-  if (!result) check_alive();
   // The bells of what is left were taken off too. An ended stream stays readable: it has that to say.
   if (ended_ || !finished_.empty() || (ring_ && ring_->has_result())) wake();
+  if (!result) check_alive();
   return result;
 }
 
@@ -191,8 +191,8 @@ std::optional<StreamResult> StreamCore::wait(std::chrono::microseconds timeout) 
   for (;;) {
     if (auto result = try_take()) return result;
     pollfd bell{.fd = poll_.get(), .events = POLLIN, .revents = 0};
-    const int limit = forever ? -1 : milliseconds_until(deadline);
-    if (::poll(&bell, 1, limit) < 0 && errno != EINTR)
+    const timespec limit = time_until(deadline);
+    if (::ppoll(&bell, 1, forever ? nullptr : &limit, nullptr) < 0 && errno != EINTR)
       throw Error(ErrorCode::kFailed, "cannot wait: " + std::generic_category().message(errno));
     if (!forever && bell.revents == 0 && Clock::now() >= deadline) return std::nullopt;
   }

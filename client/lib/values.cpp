@@ -98,6 +98,19 @@ Dictionary layout_dictionary(std::uint32_t width, std::uint32_t height, PixelFor
   return dictionary;
 }
 
+Statistics statistics_from(const Dictionary& entries) {
+  return {.mean_accuracy = find<double>(entries, "mean-accuracy"),
+          .dips = find<std::uint64_t>(entries, "dips"),
+          .switches = find<std::uint64_t>(entries, "switches"),
+          .switches_last_minute = find<std::uint32_t>(entries, "switches-last-minute"),
+          .queue_us_p50 = find<double>(entries, "queue-us-p50"),
+          .queue_us_p95 = find<double>(entries, "queue-us-p95"),
+          .queue_us_p99 = find<double>(entries, "queue-us-p99"),
+          .service_us_p50 = find<double>(entries, "service-us-p50"),
+          .service_us_p95 = find<double>(entries, "service-us-p95"),
+          .service_us_p99 = find<double>(entries, "service-us-p99")};
+}
+
 }  // namespace
 
 Dictionary to_dictionary(const Contract& contract) {
@@ -111,6 +124,7 @@ Dictionary to_dictionary(const Contract& contract) {
   put(dictionary, key::kWhenLate, contract.when_late);
   put(dictionary, key::kLevel, contract.level);
   put(dictionary, key::kProcessor, contract.processor);
+  if (!contract.unset.empty()) dictionary.emplace(key::kUnset, sdbus::Variant{contract.unset});
   return dictionary;
 }
 
@@ -152,7 +166,10 @@ std::vector<Processor> processors_from(const std::map<std::string, Dictionary>& 
                     .slowdown = find<double>(readings, "slowdown"),
                     .frequency_mhz = find<double>(readings, "frequency-mhz"),
                     .temperature_celsius = find<double>(readings, "temperature-celsius"),
-                    .simd = find<std::string>(readings, "simd")});
+                    .power_watts = find<double>(readings, "power-watts"),
+                    .simd = find<std::string>(readings, "simd"),
+                    .model = find<std::string>(readings, "model"),
+                    .lost = find<std::string>(readings, "lost")});
   }
   return list;
 }
@@ -184,7 +201,20 @@ SessionInfo session_from(const std::string& id, const Dictionary& properties) {
           .frames = find_or<std::uint64_t>(properties, "Frames"),
           .missed_deadlines = find_or<std::uint64_t>(properties, "MissedDeadlines"),
           .dropped = find_or<std::uint64_t>(properties, "Dropped"),
-          .attainment = find_or<double>(properties, "Attainment", kUnknown)};
+          .attainment = find_or<double>(properties, "Attainment", kUnknown),
+          .statistics = statistics_from(find_or<Dictionary>(properties, "Statistics"))};
+}
+
+FrameRecord frame_record_from(const FrameTuple& frame) {
+  // An outcome that this library does not know yet is no answer in time.
+  constexpr auto kOutcomes =
+      std::array{FrameRecord::Outcome::kInTime, FrameRecord::Outcome::kLate, FrameRecord::Outcome::kDropped};
+  const std::size_t outcome = std::get<4>(frame);
+  return {.arrival_us = std::get<0>(frame),
+          .queue_us = std::get<1>(frame),
+          .service_us = std::get<2>(frame),
+          .level = std::get<3>(frame),
+          .outcome = kOutcomes[std::min(outcome, kOutcomes.size() - 1)]};
 }
 
 Answer answer_from(const std::vector<sdbus::Struct<std::uint32_t, double>>& top, const Dictionary& info) {

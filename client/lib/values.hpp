@@ -23,6 +23,9 @@ std::vector<Processor> processors_from(const std::map<std::string, Dictionary>& 
 Family family_from(const Dictionary& properties);
 /// Its `family` is still the family's object path.
 SessionInfo session_from(const std::string& id, const Dictionary& properties);
+/// One of RecentFrames: arrival, queue and service µs, level, outcome.
+using FrameTuple = sdbus::Struct<std::uint64_t, std::uint32_t, std::uint32_t, std::uint32_t, std::uint8_t>;
+FrameRecord frame_record_from(const FrameTuple& frame);
 Answer answer_from(const std::vector<sdbus::Struct<std::uint32_t, double>>& top, const Dictionary& info);
 
 /// One property's value in words, for people: `true`, `12`, `0.71`, `text`, `{key: value, …}`, `[3 values]`.

@@ -121,6 +121,7 @@ class WatchState : public std::enable_shared_from_this<WatchState> {
 };
 
 void WatchState::start() {
+  const Connection::Use in_use(*connection_);
   auto& bus = connection_->bus();
   presence_ = std::make_unique<PresenceProxy>(bus, [this](const std::string&, const std::string& new_owner) {
     later([present = !new_owner.empty()](WatchState& self) { self.presence_changed(present); });
@@ -150,6 +151,7 @@ void WatchState::stop() {
 
 void WatchState::take_in(const std::string& path, const Interfaces& interfaces, bool announce) {
   if (watched_.contains(path)) return;
+  const Connection::Use in_use(*connection_);
   Watched watched;
   Event event{.kind = Event::Kind::kFamilyAdded};
   if (is_family(path)) {

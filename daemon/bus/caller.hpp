@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <cstdint>
 #include <string>
 
 #include "daemon/bus/guard.hpp"
@@ -23,16 +24,13 @@ inline std::uint32_t caller_uid(const sdbus::IObject& object) {
   }
 }
 
-/// True for root and for the user that the service itself runs as.
-inline bool caller_is_administrator(const sdbus::IObject& object) {
-  const std::uint32_t uid = caller_uid(object);
-  return uid == 0 || uid == geteuid();
-}
+struct Caller {
+  std::string name;  ///< unique bus name
+  std::uint32_t uid = 0;
+};
+inline Caller caller_of(const sdbus::IObject& object) { return {caller_name(object), caller_uid(object)}; }
 
-inline void require_administrator(const sdbus::IObject& object, const char* what) {
-  if (!caller_is_administrator(object)) {
-    throw to_dbus({ErrorCode::kNotAuthorized, std::string(what) + " is for administrators"});
-  }
-}
+/// Root and the user that the service itself runs as.
+inline bool is_own_administrator(const Caller& caller) { return caller.uid == 0 || caller.uid == geteuid(); }
 
 }  // namespace dofa::bus

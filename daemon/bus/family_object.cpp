@@ -42,9 +42,13 @@ std::vector<Dictionary> FamilyObject::Subnets() {
                       {"level", sdbus::Variant{static_cast<std::uint32_t>(subnets.size())}},
                       {"resolution", sdbus::Variant{level.resolution}},
                       {"executor", sdbus::Variant{level.executor}}};
-    const double latency_us = profile->levels[subnets.size()].time_us[0];
-    subnet["latency-us:cpu"] = sdbus::Variant{static_cast<std::uint64_t>(std::llround(latency_us))};
-    subnet["provisional:cpu"] = sdbus::Variant{family_->provisional()};
+    for (std::uint32_t p = 0; p < family_->processors.size(); ++p) {
+      const double latency_us = profile->levels[subnets.size()].time_us[p];
+      if (latency_us <= 0) continue;  // it does not run there
+      const std::string& processor = family_->processors[p];
+      subnet["latency-us:" + processor] = sdbus::Variant{static_cast<std::uint64_t>(std::llround(latency_us))};
+      subnet["provisional:" + processor] = sdbus::Variant{family_->provisional(p)};
+    }
     if (level.macs != 0) subnet["macs"] = sdbus::Variant{level.macs};
     if (level.accuracy) {
       subnet["top1"] = sdbus::Variant{level.accuracy->top1};

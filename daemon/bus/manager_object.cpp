@@ -20,12 +20,6 @@ void show_gpu(const control::GpuReading& gpu, Dictionary& entry) {
   set_known(entry, "power-watts", gpu.power_watts);
 }
 
-/// A reply that outlives its call. Shared, because std::function must be copyable.
-template <class... T>
-std::shared_ptr<sdbus::Result<T...>> keep(sdbus::Result<T...>&& reply) {
-  return std::make_shared<sdbus::Result<T...>>(std::move(reply));
-}
-
 }  // namespace
 
 ManagerObject::ManagerObject(sdbus::IConnection& connection, control::Runtime& runtime, std::string version,
@@ -49,16 +43,15 @@ sdbus::ObjectPath ManagerObject::OpenSession(const std::string& application, con
                                              const Dictionary& contract) {
   return guard("OpenSession", [&] {
     control::SessionRequest request{caller_name(getObject()), caller_uid(getObject()), application, family,
-                                    require(apply_changes({}, contract))};
+                                    require(parse_contract(contract))};
     return sdbus::ObjectPath{hooks_.publish_session(require(runtime_.open_session(std::move(request))))};
   });
 }
 
 void ManagerObject::LoadFamily(sdbus::Result<sdbus::ObjectPath>&& reply, std::string directory) {
   const auto held = keep(std::move(reply));
-  guard_async("LoadFamily", *held, [&] {
-    require_administrator(getObject(), "loading a family");
-    hooks_.run_later([this, directory = std::move(directory), held] {
+  as_administrator(*hooks_.authority, getObject(), kLoadFamily, "LoadFamily", held, [this, directory, held] {
+    hooks_.run_later([this, directory, held] {
       guard_async("LoadFamily", *held, [&] {
         const auto family = require(runtime_.load_family(directory));
         held->returnResults(sdbus::ObjectPath{FamilyObject::path_of(family->name)});
@@ -67,21 +60,29 @@ void ManagerObject::LoadFamily(sdbus::Result<sdbus::ObjectPath>&& reply, std::st
   });
 }
 
-void ManagerObject::UnloadFamily(const sdbus::ObjectPath& path, const Dictionary& options) {
-  guard("UnloadFamily", [&] {
-    require_administrator(getObject(), "unloading a family");
+void ManagerObject::UnloadFamily(sdbus::Result<>&& reply, sdbus::ObjectPath path, Dictionary options) {
+  const auto held = keep(std::move(reply));
+  as_administrator(*hooks_.authority, getObject(), kUnloadFamily, "UnloadFamily", held, [this, path, options, held] {
     const bool force = require(parse_force(options));
-    for (const auto& family : runtime_.families()) {
-      if (FamilyObject::path_of(family->name) == path) return require(runtime_.unload_family(family->name, force));
-    }
-    throw to_dbus({ErrorCode::kNotFound, "no family is loaded at " + std::string(path)});
+    hooks_.run_later([this, path, force, held] {
+      guard_async("UnloadFamily", *held, [&] {
+        unload(path, force);
+        held->returnResults();
+      });
+    });
   });
+}
+
+void ManagerObject::unload(const sdbus::ObjectPath& path, bool force) {
+  for (const auto& family : runtime_.families()) {
+    if (FamilyObject::path_of(family->name) == path) return require(runtime_.unload_family(family->name, force));
+  }
+  throw to_dbus({ErrorCode::kNotFound, "no family is loaded at " + std::string(path)});
 }
 
 void ManagerObject::Reload(sdbus::Result<>&& reply) {
   const auto held = keep(std::move(reply));
-  guard_async("Reload", *held, [&] {
-    require_administrator(getObject(), "reloading");
+  as_administrator(*hooks_.authority, getObject(), kReload, "Reload", held, [this, held] {
     hooks_.run_later([this, held] {
       guard_async("Reload", *held, [&] {
         require(hooks_.reload());
@@ -102,6 +103,8 @@ std::map<std::string, Dictionary> ManagerObject::Processors() {
     entry["lanes"] = sdbus::Variant{status.lanes};
     entry["queue"] = sdbus::Variant{static_cast<std::uint32_t>(status.queue)};
     if (!status.simd.empty()) entry["simd"] = sdbus::Variant{status.simd};
+    if (!status.model.empty()) entry["model"] = sdbus::Variant{status.model};
+    if (!status.lost.empty()) entry["lost"] = sdbus::Variant{status.lost};
     show("slowdown", status.slowdown);
     show("load", status.machine.load);
     show("others-load", status.machine.others_load);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 
+#include "daemon/bus/authority.hpp"
 #include "daemon/bus/values.hpp"
 #include "daemon/control/runtime.hpp"
 #include "dbus/manager_adaptor.hpp"
@@ -19,6 +20,7 @@ struct ManagerHooks {
   std::function<Result<void>()> reload;
   /// Makes the session's object; its path is returned to the caller.
   std::function<std::string(std::shared_ptr<control::Session>)> publish_session;
+  Authority* authority = nullptr;
 };
 
 class ManagerObject final
@@ -33,8 +35,10 @@ class ManagerObject final
   sdbus::ObjectPath OpenSession(const std::string& application, const std::string& family,
                                 const Dictionary& contract) override;
   void LoadFamily(sdbus::Result<sdbus::ObjectPath>&& reply, std::string directory) override;
-  void UnloadFamily(const sdbus::ObjectPath& family, const Dictionary& options) override;
+  void UnloadFamily(sdbus::Result<>&& reply, sdbus::ObjectPath family, Dictionary options) override;
   void Reload(sdbus::Result<>&& reply) override;
+
+  void unload(const sdbus::ObjectPath& path, bool force);
 
   std::string Version() override;
   std::string State() override;

@@ -37,11 +37,11 @@ Result<MappedFrame> MappedFrame::map(int fd, std::uint64_t bytes) {
   // Not populated: the lane faults in what it reads, the bus thread has others to serve.
   void* data = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd, 0);
   if (data == MAP_FAILED) return Error{ErrorCode::kFailed, std::string("mapping the frame: ") + std::strerror(errno)};
-  return MappedFrame(static_cast<const std::byte*>(data), bytes);
+  return MappedFrame(static_cast<const std::byte*>(data), bytes, static_cast<std::uint64_t>(status.st_size));
 }
 
 MappedFrame::MappedFrame(MappedFrame&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)), file_size_(other.file_size_) {}
 
 MappedFrame::~MappedFrame() {
   if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_);

@@ -20,12 +20,16 @@ class MappedFrame {
   ~MappedFrame();
 
   [[nodiscard]] const std::byte* data() const { return data_; }
+  /// What the mapping keeps in memory: the whole memfd.
+  [[nodiscard]] std::uint64_t pinned_bytes() const { return file_size_; }
 
  private:
-  MappedFrame(const std::byte* data, std::size_t size) : data_(data), size_(size) {}
+  MappedFrame(const std::byte* data, std::size_t size, std::uint64_t file_size)
+      : data_(data), size_(size), file_size_(file_size) {}
 
   const std::byte* data_;
   std::size_t size_;
+  std::uint64_t file_size_;
 };
 
 }  // namespace dofa::bus

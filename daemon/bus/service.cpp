@@ -51,10 +51,12 @@ std::unique_ptr<sdbus::IConnection> connect(const std::string& bus) {
 
 Service::Service(control::Runtime& runtime, control::StreamGate& streams, ServiceOptions options)
     : runtime_(runtime), streams_(streams), options_(std::move(options)), connection_(connect(options_.bus)) {
+  authority_ = std::make_unique<Authority>([this] { return connect(options_.bus); });
   manager_ = std::make_unique<ManagerObject>(
       *connection_, runtime_, options_.version,
       ManagerHooks{[this](std::function<void()> task) { run_later(std::move(task)); }, options_.reload,
-                   [this](std::shared_ptr<control::Session> session) { return publish_session(std::move(session)); }});
+                   [this](std::shared_ptr<control::Session> session) { return publish_session(std::move(session)); },
+                   authority_.get()});
   log_control_ = std::make_unique<LogControlObject>(*connection_);
   owner_watch_ = std::make_unique<OwnerWatch>(*connection_, runtime_);
   for (const auto& family : runtime_.families()) family_loaded(family);
@@ -80,6 +82,7 @@ Service::~Service() {
   task_thread_.join();
   connection_->leaveEventLoop();
   bus_thread_.join();
+  authority_.reset();  // nobody asks any more; what polkit has not decided is answered
   runtime_.set_listener(nullptr);  // only now: those threads call through the runtime
 }
 
@@ -110,7 +113,7 @@ void Service::run_tasks() {
 }
 
 std::string Service::publish_session(std::shared_ptr<control::Session> session) {
-  auto object = std::make_shared<SessionObject>(*connection_, runtime_, streams_, session);
+  auto object = std::make_shared<SessionObject>(*connection_, runtime_, streams_, *authority_, pinned_, session);
   bool closed_meanwhile = false;
   {
     const std::lock_guard lock(mutex_);

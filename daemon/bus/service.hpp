@@ -60,6 +60,8 @@ class Service final : public control::RuntimeListener {
   control::StreamGate& streams_;
   const ServiceOptions options_;
   std::unique_ptr<sdbus::IConnection> connection_;
+  std::unique_ptr<Authority> authority_;
+  const std::shared_ptr<PinnedMemory> pinned_ = std::make_shared<PinnedMemory>();
   std::unique_ptr<ManagerObject> manager_;
   std::unique_ptr<LogControlObject> log_control_;
   std::unique_ptr<OwnerWatch> owner_watch_;

@@ -14,9 +14,9 @@ namespace {
 /// One Infer call on its way: owns the mapping and the reply, and itself once submitted.
 class InferFrame final : public control::Frame {
  public:
-  InferFrame(MappedFrame pixels, SessionObject::InferReply reply, const FrameFormat& format,
+  InferFrame(MappedFrame pixels, PinnedMemory::Lease lease, SessionObject::InferReply reply, const FrameFormat& format,
              std::shared_ptr<control::Session> asked_of)
-      : pixels_(std::move(pixels)), reply_(std::move(reply)), asked_of_(std::move(asked_of)) {
+      : lease_(std::move(lease)), pixels_(std::move(pixels)), reply_(std::move(reply)), asked_of_(std::move(asked_of)) {
     image = {pixels_.data(), format.layout};
     top_k = format.top_k;
     relative_deadline_us = format.deadline_us;
@@ -42,13 +42,14 @@ class InferFrame final : public control::Frame {
     return {{"sequence", sdbus::Variant{result.sequence}},
             {"level", sdbus::Variant{result.level}},
             {"subnet", sdbus::Variant{asked_of_->family().family->levels()[result.level].name}},
-            {"processor", sdbus::Variant{std::string("cpu")}},
+            {"processor", sdbus::Variant{std::string(result.processor)}},
             {"late", sdbus::Variant{result.late}},
             {"queue-us", time(result.queue_us)},
             {"preprocess-us", time(result.preprocess_us)},
             {"inference-us", time(result.inference_us)}};
   }
 
+  PinnedMemory::Lease lease_;  // given back after the memory
   MappedFrame pixels_;
   SessionObject::InferReply reply_;
   std::shared_ptr<control::Session> asked_of_;
@@ -57,10 +58,13 @@ class InferFrame final : public control::Frame {
 }  // namespace
 
 SessionObject::SessionObject(sdbus::IConnection& connection, control::Runtime& runtime, control::StreamGate& streams,
+                             Authority& authority, std::shared_ptr<PinnedMemory> pinned,
                              std::shared_ptr<control::Session> session)
     : AdaptorInterfaces(connection, sdbus::ObjectPath{path_of(*session)}),
       runtime_(runtime),
       streams_(streams),
+      authority_(authority),
+      pinned_(std::move(pinned)),
       session_(std::move(session)) {
   registerAdaptor();
   emitInterfacesAddedSignal();
@@ -78,12 +82,25 @@ const engine::LevelInfo& SessionObject::level_info(std::uint32_t level) const {
   return session_->family().family->levels()[level];
 }
 
-void SessionObject::SetContract(const Dictionary& changes) {
-  guard("SetContract", [&] {
-    if (!caller_is_owner()) require_administrator(getObject(), "another's contract");
-    require(runtime_.set_contract(session_, require(apply_changes(session_->contract(), changes))));
-    getObject().emitPropertiesChangedSignal(proto::InterfaceName{Adaptor::INTERFACE_NAME},
-                                            {proto::PropertyName{"Contract"}});
+template <class Act>
+void SessionObject::as_owner_or(const Right& right, const char* member, sdbus::Result<>&& reply, Act act) {
+  const auto held = keep(std::move(reply));
+  const auto finish = [held, act = std::move(act)] {
+    act();
+    held->returnResults();
+  };
+  if (caller_is_owner()) return guard_async(member, *held, finish);
+  as_administrator(authority_, getObject(), right, member, held, finish);
+}
+
+void SessionObject::SetContract(sdbus::Result<>&& reply, Dictionary changes) {
+  // By the time polkit has decided, the session may have gone, and its object with it.
+  as_owner_or(kSetContract, "SetContract", std::move(reply), [weak = weak_from_this(), changes] {
+    const auto self = weak.lock();
+    if (!self) throw to_dbus({ErrorCode::kCancelled, "the session is closed"});
+    require(self->runtime_.set_contract(self->session_, require(apply_changes(self->session_->contract(), changes))));
+    self->getObject().emitPropertiesChangedSignal(proto::InterfaceName{Adaptor::INTERFACE_NAME},
+                                                  {proto::PropertyName{"Contract"}});
   });
 }
 
@@ -91,12 +108,18 @@ void SessionObject::Infer(InferReply&& reply, sdbus::UnixFd frame, Dictionary fo
   guard_async("Infer", reply, [&] {
     if (!caller_is_owner()) throw to_dbus({ErrorCode::kNotAuthorized, "the session belongs to another connection"});
     const FrameFormat checked = require(parse_format(format));
-    if (const auto limit = runtime_.limits().frame_bytes; checked.bytes > limit) {
+    const auto limits = runtime_.limits();
+    if (checked.bytes > limits.frame_bytes) {
       throw to_dbus({ErrorCode::kResourceExhausted, "limits.frame_bytes: " + std::to_string(checked.bytes) +
-                                                        " bytes are more than " + std::to_string(limit)});
+                                                        " bytes are more than " + std::to_string(limits.frame_bytes)});
     }
     auto pixels = require(MappedFrame::map(frame.get(), checked.bytes));
-    auto call = std::make_unique<InferFrame>(std::move(pixels), std::move(reply), checked, session_);
+    auto lease = pinned_->take(session_->identity().uid, pixels.pinned_bytes(), limits.ring_bytes_per_uid);
+    if (!lease) {
+      throw to_dbus({ErrorCode::kResourceExhausted, "limits.ring_bytes_per_uid: this user's waiting frames would keep more than " +
+                                                        std::to_string(limits.ring_bytes_per_uid) + " bytes in memory"});
+    }
+    auto call = std::make_unique<InferFrame>(std::move(pixels), std::move(*lease), std::move(reply), checked, session_);
     const auto submitted = runtime_.submit(session_, *call);
     InferFrame& mine = *call.release();  // done() deletes it, whatever happened
     if (!submitted) mine.done(&submitted.error(), mine.answer);
@@ -112,18 +135,30 @@ std::tuple<sdbus::UnixFd, sdbus::UnixFd> SessionObject::OpenStream(const Diction
   });
 }
 
-void SessionObject::Close() {
-  guard("Close", [&] {
-    if (!caller_is_owner()) require_administrator(getObject(), "closing another's session");
-    runtime_.close_session(session_, "closed");
+std::tuple<std::uint64_t, std::vector<SessionObject::FrameTuple>> SessionObject::RecentFrames(const std::uint64_t& after) {
+  return guard("RecentFrames", [&] {
+    const control::RecentFrames recent = session_->recent_frames(after);
+    std::vector<FrameTuple> frames;
+    frames.reserve(recent.frames.size());
+    for (const control::FrameRecord& frame : recent.frames) {
+      frames.emplace_back(std::make_tuple(static_cast<std::uint64_t>(frame.arrival_us), frame.queue_us, frame.service_us,
+                                          frame.level, static_cast<std::uint8_t>(frame.outcome)));
+    }
+    return std::make_tuple(recent.next, std::move(frames));
   });
+}
+
+void SessionObject::Close(sdbus::Result<>&& reply) {
+  as_owner_or(kCloseSession, "Close", std::move(reply),
+              [&runtime = runtime_, session = session_] { runtime.close_session(session, "closed"); });
 }
 
 void SessionObject::announce_subnet(std::uint32_t from, const std::string& reason) {
   emitSubnetChanged(level_info(from).name, Subnet(), Processor(), reason);
   getObject().emitPropertiesChangedSignal(
       proto::InterfaceName{Adaptor::INTERFACE_NAME},
-      {proto::PropertyName{"Subnet"}, proto::PropertyName{"Level"}, proto::PropertyName{"Accuracy"}});
+      {proto::PropertyName{"Subnet"}, proto::PropertyName{"Level"}, proto::PropertyName{"Accuracy"},
+       proto::PropertyName{"Processor"}});
 }
 
 void SessionObject::announce_unmet(const std::string& reason, const std::optional<policy::Contract>& nearest) {
@@ -141,7 +176,7 @@ sdbus::ObjectPath SessionObject::Family() { return sdbus::ObjectPath{FamilyObjec
 Dictionary SessionObject::Contract() { return to_dictionary(session_->contract()); }
 std::string SessionObject::Subnet() { return level_info(session_->level()).name; }
 std::uint32_t SessionObject::Level() { return session_->level(); }
-std::string SessionObject::Processor() { return "cpu"; }
+std::string SessionObject::Processor() { return session_->processor_name(); }
 double SessionObject::Accuracy() {
   const auto& accuracy = level_info(session_->level()).accuracy;
   return accuracy ? accuracy->top1 : std::numeric_limits<double>::quiet_NaN();

@@ -6,6 +6,8 @@
 #include <string>
 #include <tuple>
 
+#include "daemon/bus/authority.hpp"
+#include "daemon/bus/pinned_memory.hpp"
 #include "daemon/bus/values.hpp"
 #include "daemon/control/runtime.hpp"
 #include "daemon/control/stream_gate.hpp"
@@ -13,13 +15,17 @@
 
 namespace dofa::bus {
 
-class SessionObject final : public sdbus::AdaptorInterfaces<org::dofa::Dofa1::Session_adaptor, sdbus::ManagedObject_adaptor> {
+class SessionObject final
+    : public sdbus::AdaptorInterfaces<org::dofa::Dofa1::Session_adaptor, sdbus::ManagedObject_adaptor>,
+      public std::enable_shared_from_this<SessionObject> {
  public:
   using Adaptor = org::dofa::Dofa1::Session_adaptor;
+  /// Arrival, queue and service µs, level, outcome.
+  using FrameTuple = sdbus::Struct<std::uint64_t, std::uint32_t, std::uint32_t, std::uint32_t, std::uint8_t>;
   using InferReply = sdbus::Result<std::vector<sdbus::Struct<std::uint32_t, double>>, Dictionary>;
 
   SessionObject(sdbus::IConnection& connection, control::Runtime& runtime, control::StreamGate& streams,
-                std::shared_ptr<control::Session> session);
+                Authority& authority, std::shared_ptr<PinnedMemory> pinned, std::shared_ptr<control::Session> session);
   ~SessionObject();
 
   static std::string path_of(const control::Session& session);
@@ -30,10 +36,11 @@ class SessionObject final : public sdbus::AdaptorInterfaces<org::dofa::Dofa1::Se
   void announce_closed(const std::string& reason);
 
  private:
-  void SetContract(const Dictionary& changes) override;
+  void SetContract(sdbus::Result<>&& reply, Dictionary changes) override;
   void Infer(InferReply&& reply, sdbus::UnixFd frame, Dictionary format) override;
   std::tuple<sdbus::UnixFd, sdbus::UnixFd> OpenStream(const Dictionary& format) override;
-  void Close() override;
+  std::tuple<std::uint64_t, std::vector<FrameTuple>> RecentFrames(const std::uint64_t& after) override;
+  void Close(sdbus::Result<>&& reply) override;
 
   std::string Application() override;
   std::string Owner() override;
@@ -50,11 +57,16 @@ class SessionObject final : public sdbus::AdaptorInterfaces<org::dofa::Dofa1::Se
   double Attainment() override;
   Dictionary Statistics() override;
 
+  /// Runs `act` for the owner at once, for others when they are found to have `right`.
+  template <class Act>
+  void as_owner_or(const Right& right, const char* member, sdbus::Result<>&& reply, Act act);
   [[nodiscard]] bool caller_is_owner() const;
   [[nodiscard]] const engine::LevelInfo& level_info(std::uint32_t level) const;
 
   control::Runtime& runtime_;
   control::StreamGate& streams_;
+  Authority& authority_;
+  const std::shared_ptr<PinnedMemory> pinned_;
   const std::shared_ptr<control::Session> session_;
 };
 

@@ -133,6 +133,31 @@ const std::map<std::string, Reader<Contract>>& contract_readers() {
   return readers;
 }
 
+template <class Member>
+std::function<void(Contract&)> default_of(Member Contract::*member) {
+  return [=](Contract& contract) { contract.*member = Contract{}.*member; };
+}
+
+Result<void> unset_keys(Contract& contract, const sdbus::Variant& names) {
+  static const std::map<std::string, std::function<void(Contract&)>> defaults{
+      {key::kLatencyBudgetUs, default_of(&Contract::latency_budget_us)},
+      {key::kMinAccuracy, default_of(&Contract::min_accuracy)},
+      {key::kPeriodUs, default_of(&Contract::period_us)},
+      {key::kObjective, default_of(&Contract::objective)},
+      {key::kPercentile, default_of(&Contract::percentile)},
+      {key::kPriority, default_of(&Contract::priority)},
+      {key::kWhenLate, default_of(&Contract::when_late)},
+      {key::kLevel, default_of(&Contract::level)},
+      {key::kProcessor, default_of(&Contract::processor)}};
+  if (!names.containsValueOfType<std::vector<std::string>>()) return invalid(key::kUnset, "must be a list of keys");
+  for (const auto& name : names.get<std::vector<std::string>>()) {
+    const auto found = defaults.find(name);
+    if (found == defaults.end()) return invalid(name, "is not a known key");
+    found->second(contract);
+  }
+  return {};
+}
+
 /// A whole number in [low, high] into a 32-bit member.
 template <class Struct>
 Reader<Struct> number(std::uint32_t Struct::*member, std::int64_t low, std::int64_t high) {
@@ -199,8 +224,18 @@ Result<void> require_size(const Dictionary& dictionary) {
 
 }  // namespace
 
+Result<Contract> parse_contract(const Dictionary& dictionary) {
+  Contract contract;
+  if (auto read = read_all(dictionary, contract_readers(), contract); !read) return read.error();
+  return contract;
+}
+
 Result<Contract> apply_changes(Contract contract, const Dictionary& changes) {
-  if (auto read = read_all(changes, contract_readers(), contract); !read) return read.error();
+  Dictionary rest = changes;
+  if (const auto unset = rest.extract(key::kUnset)) {
+    if (auto done = unset_keys(contract, unset.mapped()); !done) return done.error();
+  }
+  if (auto read = read_all(rest, contract_readers(), contract); !read) return read.error();
   return contract;
 }
 

@@ -17,7 +17,9 @@ namespace dofa::bus {
 
 using Dictionary = std::map<std::string, sdbus::Variant>;
 
-/// `contract` with the keys of `changes` applied. kInvalidArgument names the key; ranges are policy::validate's.
+/// What OpenSession is given. kInvalidArgument names the key; ranges are policy::validate's.
+Result<policy::Contract> parse_contract(const Dictionary& contract);
+/// `contract` as SetContract's `changes` make it: first the keys listed under "unset" return to their defaults.
 Result<policy::Contract> apply_changes(policy::Contract contract, const Dictionary& changes);
 /// Only the keys that say something: unset optionals are left out.
 Dictionary to_dictionary(const policy::Contract& contract);

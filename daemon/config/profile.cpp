@@ -10,6 +10,7 @@ namespace dofa::config {
 namespace {
 
 constexpr double kLongestUs = 1e9;
+constexpr std::uint32_t kLargestBatch = 1024;
 
 ProfilePoint read_point(const YAML::Node& node, const std::string& path) {
   YamlMap map(node, path, "points");
@@ -17,6 +18,7 @@ ProfilePoint read_point(const YAML::Node& node, const std::string& path) {
   point.subnet = map.text(map.take("subnet"), "subnet");
   point.processor = map.text(map.take("processor"), "processor");
   point.latency_us = map.number(map.take("latency_us"), "latency_us", 0, kLongestUs);
+  map.read("batch", point.batch, 1, kLargestBatch);
   map.finish();
   return point;
 }
@@ -54,7 +56,9 @@ std::string write_profile(const ProfileFile& profile) {
   out << YAML::Key << "points" << YAML::Value << YAML::BeginSeq;
   for (const ProfilePoint& point : profile.points) {
     out << YAML::Flow << YAML::BeginMap << YAML::Key << "subnet" << YAML::Value << point.subnet << YAML::Key << "processor"
-        << YAML::Value << point.processor << YAML::Key << "latency_us" << YAML::Value << point.latency_us << YAML::EndMap;
+        << YAML::Value << point.processor << YAML::Key << "latency_us" << YAML::Value << point.latency_us;
+    if (point.batch != 1) out << YAML::Key << "batch" << YAML::Value << point.batch;
+    out << YAML::EndMap;
   }
   out << YAML::EndSeq << YAML::EndMap;
   return std::string(out.c_str()) + "\n";

@@ -14,7 +14,8 @@ namespace dofa::config {
 struct ProfilePoint {
   std::string subnet;
   std::string processor;  ///< "cpu", "cuda:0"
-  double latency_us = 0;  ///< median inference time, preprocessing apart
+  double latency_us = 0;  ///< median inference time, of the whole batch, preprocessing apart
+  std::uint32_t batch = 1;  ///< frames at once
   bool operator==(const ProfilePoint&) const = default;
 };
 

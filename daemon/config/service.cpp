@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <fstream>
 #include <sstream>
 #include <string_view>
@@ -59,6 +60,7 @@ LaneOptions read_lanes(YamlMap map) {
 EngineOptions read_engine(YamlMap map) {
   EngineOptions engine;
   map.read("onednn", engine.onednn);
+  map.read("gpus", engine.gpus);
   map.finish();
   return engine;
 }
@@ -85,20 +87,57 @@ ControlOptions read_control(YamlMap map) {
   return control;
 }
 
+/// The port of "127.0.0.1:PORT" or "[::1]:PORT"; 0 where it is neither.
+unsigned loopback_port(std::string_view address) {
+  for (const std::string_view host : {"127.0.0.1:", "[::1]:"}) {
+    if (!address.starts_with(host)) continue;
+    address.remove_prefix(host.size());
+    unsigned port = 0;
+    const auto [end, error] = std::from_chars(address.data(), address.data() + address.size(), port);
+    return error == std::errc{} && end == address.data() + address.size() && port <= 65535 ? port : 0;
+  }
+  return 0;
+}
+
+MetricsOptions read_metrics(YamlMap map) {
+  constexpr std::size_t kMaxSocketPath = 107;  // sun_path of sockaddr_un, without its NUL
+  MetricsOptions metrics;
+  map.read("listen", metrics.listen);
+  const std::string& listen = metrics.listen;
+  const bool path = listen.starts_with('/') && listen.size() <= kMaxSocketPath;
+  if (!listen.empty() && !path && loopback_port(listen) == 0) {
+    map.fail(map.take("listen"), "listen",
+             "must be an absolute path of at most 107 bytes, 127.0.0.1:PORT or [::1]:PORT, not '" + listen + "'");
+  }
+  map.finish();
+  return metrics;
+}
+
+ServiceOptions read_all(YamlMap top) {
+  ServiceOptions options;
+  options.log = read_log(top.map("log"));
+  options.families = read_families(top.map("families"));
+  options.lanes = read_lanes(top.map("lanes"));
+  options.engine = read_engine(top.map("engine"));
+  options.limits = read_limits(top.map("limits"));
+  options.control = read_control(top.map("control"));
+  options.metrics = read_metrics(top.map("metrics"));
+  top.finish();
+  return options;
+}
+
 }  // namespace
+
+std::set<std::string> service_keys() {
+  std::set<std::string> keys;
+  (void)read_all(YamlMap({}, "", "", &keys));
+  std::erase_if(keys, [](const std::string& key) { return key.find('.') == key.npos; });  // those are sections
+  return keys;
+}
 
 Result<ServiceOptions> parse_service(const std::string& text, const std::string& path) {
   try {
-    YamlMap top(parse_yaml(text, path), path, "");
-    ServiceOptions options;
-    options.log = read_log(top.map("log"));
-    options.families = read_families(top.map("families"));
-    options.lanes = read_lanes(top.map("lanes"));
-    options.engine = read_engine(top.map("engine"));
-    options.limits = read_limits(top.map("limits"));
-    options.control = read_control(top.map("control"));
-    top.finish();
-    return options;
+    return read_all(YamlMap(parse_yaml(text, path), path, ""));
   } catch (const std::exception& fault) {  // ConfigFault, or whatever yaml-cpp throws on odd nodes
     return Error{ErrorCode::kInvalidArgument, fault.what()};
   }
@@ -119,11 +158,13 @@ std::vector<std::string> keys_needing_restart(const ServiceOptions& running, con
   if (running.lanes.realtime != wanted.lanes.realtime) keys.emplace_back("lanes.realtime");
   if (running.lanes.affinity != wanted.lanes.affinity) keys.emplace_back("lanes.affinity");
   if (running.engine.onednn != wanted.engine.onednn) keys.emplace_back("engine.onednn");
+  if (running.engine.gpus != wanted.engine.gpus) keys.emplace_back("engine.gpus");
   if (running.families.load != wanted.families.load) keys.emplace_back("families.load");
   if (running.families.profiles != wanted.families.profiles) keys.emplace_back("families.profiles");
   if (running.families.verify_timeout_s != wanted.families.verify_timeout_s) {
     keys.emplace_back("families.verify_timeout_s");
   }
+  if (running.metrics.listen != wanted.metrics.listen) keys.emplace_back("metrics.listen");
   if (running.control.tick_ms != wanted.control.tick_ms) keys.emplace_back("control.tick_ms");
   return keys;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,8 @@ struct EngineOptions {
   /// oneDNN inside LibTorch. Off makes batched and depthwise convolutions slower, and is the way to run under
   /// MemoryDenyWriteExecute=yes.
   bool onednn = true;
+  /// Whether GPUs run frames beside the CPU, where the build and the machine have any. Off leaves their memory to others.
+  bool gpus = true;
   bool operator==(const EngineOptions&) const = default;
 };
 
@@ -69,6 +72,13 @@ struct ControlOptions {
   bool operator==(const ControlOptions&) const = default;
 };
 
+struct MetricsOptions {
+  /// Where to answer HTTP with text metrics for Prometheus: the path of a local socket, or 127.0.0.1:PORT or [::1]:PORT.
+  /// Empty = nowhere: who does not scrape need not serve. Other addresses are refused: there is no encryption here.
+  std::string listen;
+  bool operator==(const MetricsOptions&) const = default;
+};
+
 struct ServiceOptions {
   LogOptions log;
   FamilyOptions families;
@@ -76,6 +86,7 @@ struct ServiceOptions {
   EngineOptions engine;
   LimitOptions limits;
   ControlOptions control;
+  MetricsOptions metrics;
   bool operator==(const ServiceOptions&) const = default;
 };
 
@@ -83,6 +94,8 @@ struct ServiceOptions {
 Result<ServiceOptions> parse_service(const std::string& text, const std::string& path);
 /// Reads and parses `path`; kNotFound where it cannot be opened.
 Result<ServiceOptions> read_service(const std::string& path);
+/// Every key that parse_service() knows, dotted.
+std::set<std::string> service_keys();
 /// Keys that differ between the two and take effect only at the next start, as dotted names.
 std::vector<std::string> keys_needing_restart(const ServiceOptions& running, const ServiceOptions& wanted);
 

@@ -32,8 +32,8 @@ YAML::Node parse_yaml(const std::string& text, const std::string& path) {
   }
 }
 
-YamlMap::YamlMap(const YAML::Node& node, std::string path, std::string where)
-    : node_(node), path_(std::move(path)), where_(std::move(where)) {
+YamlMap::YamlMap(const YAML::Node& node, std::string path, std::string where, std::set<std::string>* asked)
+    : node_(node), path_(std::move(path)), where_(std::move(where)), asked_(asked) {
   if (!node_ || node_.IsNull()) return;
   const std::string name = where_.empty() ? "the document" : "'" + where_ + "'";
   if (!node_.IsMap()) throw ConfigFault(path_, node_.Mark(), name + " must be a map of keys to values");
@@ -51,6 +51,7 @@ void YamlMap::fail(const YAML::Node& node, const std::string& key, const std::st
 }
 
 bool YamlMap::has(const std::string& key) {
+  if (asked_ != nullptr) asked_->insert(dotted(key));
   if (!node_ || !node_.IsMap()) return false;
   const YAML::Node& map = node_;  // const lookup: the other one would insert
   return static_cast<bool>(map[key]);
@@ -64,7 +65,7 @@ YAML::Node YamlMap::take(const std::string& key) {
 }
 
 YamlMap YamlMap::map(const std::string& key) {
-  return YamlMap(has(key) ? take(key) : YAML::Node(), path_, dotted(key));
+  return YamlMap(has(key) ? take(key) : YAML::Node(), path_, dotted(key), asked_);
 }
 
 std::string YamlMap::text(const YAML::Node& node, const std::string& key) const {

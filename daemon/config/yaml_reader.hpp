@@ -28,8 +28,9 @@ YAML::Node parse_yaml(const std::string& text, const std::string& path);
 /// One map of the document. `where` is its dotted key, for messages ("limits.sessions").
 class YamlMap {
  public:
-  /// A null node counts as an empty map. Refuses other nodes, non-scalar keys and duplicates.
-  YamlMap(const YAML::Node& node, std::string path, std::string where);
+  /// A null node counts as an empty map. Refuses other nodes, non-scalar keys and duplicates. `asked`, where given, collects
+  /// the dotted name of every key that is looked for.
+  YamlMap(const YAML::Node& node, std::string path, std::string where, std::set<std::string>* asked = nullptr);
 
   [[nodiscard]] bool has(const std::string& key);
   /// The node of `key`, consumed; a fault where it is missing.
@@ -71,6 +72,7 @@ class YamlMap {
   std::string path_;
   std::string where_;
   std::set<std::string> taken_;
+  std::set<std::string>* asked_;
 };
 
 }  // namespace dofa::config

@@ -78,6 +78,7 @@ Result<Fd> open_checked(const std::string& root, const std::string& relative, st
   Fd file = open_beneath(top.get(), relative, flags);
   if (file.get() < 0) {
     if (errno == EXDEV) return invalid(shown, "leads outside of " + root);
+    if (errno == ENOSYS) return invalid(shown, "openat2 is missing: it needs Linux 5.6, and RestrictSUIDSGID=no in the unit");
     return Error{errno == ENOENT || errno == ENOTDIR ? ErrorCode::kNotFound : ErrorCode::kInvalidFamily,
                  shown + ": " + std::strerror(errno)};
   }

@@ -7,34 +7,11 @@
 
 namespace dofa::control {
 
-namespace {
-
-/// Enough for a first idea; the real measurement waits for a quiet machine.
-constexpr int kQuickRounds = 5;
-
-/// The kept profile where there is one, else a quick look on the first lane's runner.
-Result<void> take_profile(LoadedFamily& loaded, const ProfileKeeper& keeper) {
-  auto latency_us = keeper.find(*loaded.family);
-  const bool kept = latency_us.has_value();
-  if (!kept) {
-    latency_us.emplace();
-    for (std::uint32_t level = 0; level < loaded.family->levels().size(); ++level) {
-      const auto measured = measure(*loaded.runners.front(), level, kQuickRounds);
-      if (!measured) return measured.error();
-      latency_us->push_back(measured->least_us);  // load can only add: the least is nearest to a quiet machine
-    }
-  }
-  loaded.set_profile(std::make_shared<policy::FamilyProfile>(make_profile(*loaded.family, *latency_us)), !kept);
-  return {};
-}
-
-}  // namespace
-
-FamilyStore::FamilyStore(config::FamilyOptions options, std::uint32_t limit, std::uint32_t lanes, Verifier verifier,
-                         ProfileKeeper keeper)
+FamilyStore::FamilyStore(config::FamilyOptions options, std::uint32_t limit, const Processors& processors,
+                         Verifier verifier, ProfileKeeper keeper)
     : options_(std::move(options)),
       limit_(limit),
-      lanes_(lanes),
+      processors_(processors),
       verifier_(std::move(verifier)),
       keeper_(std::move(keeper)) {}
 
@@ -71,13 +48,20 @@ Result<std::shared_ptr<const LoadedFamily>> FamilyStore::load(const std::string&
 
 Result<std::shared_ptr<const LoadedFamily>> FamilyStore::adopt(std::shared_ptr<const engine::Family> family) {
   const std::string name = family->description().name;
-  auto loaded = std::make_shared<LoadedFamily>(name, std::move(family));
-  for (std::uint32_t lane = 0; lane < lanes_; ++lane) {
+  auto loaded = std::make_shared<LoadedFamily>(name, std::move(family), processors_.names());
+  loaded->runners.resize(processors_.lane_count());
+  for (std::uint32_t lane = 0; lane < processors_[kCpu].lanes; ++lane) {
     auto runner = loaded->family->make_runner(loaded->family);
     if (!runner) return runner.error();
-    loaded->runners.push_back(std::move(*runner));
+    loaded->runners[lane] = std::move(*runner);
   }
-  if (auto profiled = take_profile(*loaded, keeper_); !profiled) return profiled.error();
+  auto measured = keeper_.find(*loaded->family, processors_[kCpu].name);
+  if (!measured) {
+    auto looked = quick_look(*loaded->runners.front(), static_cast<std::uint32_t>(loaded->family->levels().size()));
+    if (!looked) return looked.error();
+    measured = std::move(*looked);
+  }
+  loaded->set_measured(kCpu, std::move(*measured));
   const std::lock_guard lock(mutex_);
   if (auto room = check_room(loaded->name); !room) return room.error();  // another load may have been faster
   families_.push_back(loaded);

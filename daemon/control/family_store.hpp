@@ -12,6 +12,7 @@
 
 #include "daemon/config/service.hpp"
 #include "daemon/control/loaded_family.hpp"
+#include "daemon/control/processors.hpp"
 #include "daemon/control/profiler.hpp"
 
 namespace dofa::control {
@@ -21,12 +22,13 @@ using Verifier = std::function<Result<void>(const std::string& directory)>;
 
 class FamilyStore {
  public:
-  FamilyStore(config::FamilyOptions options, std::uint32_t limit, std::uint32_t lanes, Verifier verifier,
+  FamilyStore(config::FamilyOptions options, std::uint32_t limit, const Processors& processors, Verifier verifier,
               ProfileKeeper keeper);
 
   /// Errors: kInvalidArgument, kNotFound, kInvalidFamily, kAlreadyExists, kResourceExhausted (limits.families).
   Result<std::shared_ptr<const LoadedFamily>> load(const std::string& directory);
-  /// Makes a family that is in memory already resident: runners for every lane, under its description's name.
+  /// Makes a family that is in memory already resident: runners for every CPU lane, under its description's name. GPUs
+  /// follow (GpuPool).
   /// Errors: kAlreadyExists, kResourceExhausted, and whatever making a runner gives.
   Result<std::shared_ptr<const LoadedFamily>> adopt(std::shared_ptr<const engine::Family> family);
   [[nodiscard]] std::shared_ptr<LoadedFamily> find(const std::string& name) const;
@@ -42,7 +44,7 @@ class FamilyStore {
   mutable std::mutex mutex_;
   config::FamilyOptions options_;
   std::uint32_t limit_;
-  const std::uint32_t lanes_;
+  const Processors& processors_;
   const Verifier verifier_;
   const ProfileKeeper keeper_;
   std::vector<std::shared_ptr<LoadedFamily>> families_;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 
 #include "daemon/base.hpp"
 #include "daemon/control/clock.hpp"
@@ -24,10 +25,11 @@ inline constexpr std::uint32_t kMaxTop = 100;
 struct FrameAnswer {
   std::uint64_t sequence = 0;  ///< of the session, from 1
   std::uint32_t level = 0;
+  std::string_view processor = "cpu";  ///< that ran it; valid during done() only
   bool late = false;                ///< answered after its deadline
   std::int64_t queue_us = 0;        ///< from arrival to the start of its preparation
   std::int64_t preprocess_us = 0;
-  std::int64_t inference_us = 0;
+  std::int64_t inference_us = 0;  ///< of the whole batch, where it was run with others
   std::uint32_t top_count = 0;
   std::array<engine::TopClass, kMaxTop> top{};
   std::span<const float> logits;  ///< the network's outputs; the runner's, valid during done() only

@@ -11,6 +11,7 @@
 
 #include "daemon/base.hpp"
 #include "daemon/control/loaded_family.hpp"
+#include "daemon/engine/gpus.hpp"
 
 namespace dofa::control {
 
@@ -19,27 +20,29 @@ struct Timing {
   double median_us = 0;
 };
 
-/// Inference time of `level` over `rounds` runs of whatever input the runner holds.
-Result<Timing> measure(engine::Runner& runner, std::uint32_t level, int rounds);
+/// Inference time of `level` over `rounds` runs of whatever input the runner holds, `count` frames at once.
+Result<Timing> measure(engine::Runner& runner, std::uint32_t level, int rounds, std::uint32_t count = 1);
 
-/// The policy's view of a family whose levels take `latency_us` on the CPU.
-policy::FamilyProfile make_profile(const engine::Family& family, const std::vector<double>& latency_us);
+/// Enough for a first idea of a processor, batches included; the real measurement waits for a quiet moment.
+Result<MeasuredLevels> quick_look(engine::Runner& runner, std::uint32_t levels);
 
 /// Where profiles are kept and for which machine.
 struct ProfileKeeper {
   std::string directory;    ///< empty = nowhere
   std::string fingerprint;  ///< of machine, lanes and version
 
-  /// The kept latencies, by level; nothing where there are none, or of another machine, version or description.
-  [[nodiscard]] std::optional<std::vector<double>> find(const engine::Family& family) const;
-  Result<void> keep(const engine::Family& family, const std::vector<double>& latency_us) const;
+  /// What is kept of one processor; nothing where there is none, or of another machine, version or description.
+  [[nodiscard]] std::optional<MeasuredLevels> find(const engine::Family& family, const std::string& processor) const;
+  /// All processors of a family at once; provisional figures are not worth keeping.
+  Result<void> keep(const LoadedFamily& family) const;
   [[nodiscard]] std::string path_of(const engine::Family& family) const;
 
  private:
   [[nodiscard]] std::string fingerprint_of(const engine::Family& family) const;
 };
 
-/// CPU model (from `root`/proc/cpuinfo), cores, lanes and version in one word.
-std::string machine_fingerprint(const std::string& root, std::uint32_t lanes, const std::string& version);
+/// CPU model (from `root`/proc/cpuinfo), cores, lanes, version, and models and drivers of the GPUs, in one word.
+std::string machine_fingerprint(const std::string& root, std::uint32_t lanes, const std::string& version,
+                                const std::vector<engine::Gpu>& gpus = {});
 
 }  // namespace dofa::control

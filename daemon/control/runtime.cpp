@@ -11,18 +11,11 @@
 
 #include "daemon/control/actuators.hpp"
 #include "daemon/control/family_files.hpp"
-#include "daemon/engine/kernels/simd.hpp"
 #include "daemon/engine/thread.hpp"
 
 namespace dofa::control {
 namespace {
 
-constexpr std::uint32_t kCpu = 0;  // index of the processor
-constexpr std::int64_t kPlanPeriodUs = 100'000;
-constexpr std::int64_t kUnmetPeriodUs = 1'000'000;    // ContractUnmet a session
-constexpr std::int64_t kRefinePeriodUs = 5'000'000;   // between attempts to profile on a quiet machine
-constexpr std::uint32_t kProfileRounds = 9;
-constexpr std::int64_t kLevelPeriodUs = 200'000;      // SubnetChanged a session
 constexpr std::size_t kMaxApplicationBytes = 256;  // 64 characters of at most 4 bytes
 
 std::uint32_t count_lanes(std::uint32_t configured) {
@@ -44,6 +37,13 @@ std::optional<std::size_t> printable_length(const std::string& text) {
   return characters;
 }
 
+void add(FrameTotals& totals, const policy::SessionStats& stats) {
+  totals.frames += stats.frames();
+  totals.missed += stats.missed();
+  totals.dropped += stats.drops();
+  totals.switches += stats.switches();
+}
+
 Result<void> check_application(const std::string& name) {
   const auto length = name.size() <= kMaxApplicationBytes ? printable_length(name) : std::nullopt;
   if (!length || *length == 0 || *length > 64) {
@@ -57,18 +57,44 @@ Result<void> check_application(const std::string& name) {
 Runtime::Runtime(config::ServiceOptions options, Environment environment)
     : options_(std::move(options)),
       started_(options_),
-      lane_count_(count_lanes(options_.lanes.cpu)),
-      keeper_{options_.families.profiles, machine_fingerprint(environment.root, lane_count_, environment.version)},
-      families_(options_.families, options_.limits.families, lane_count_, std::move(environment.verifier), keeper_),
-      watcher_(environment.root, lane_count_),
-      scheduler_(lane_count_, static_cast<std::size_t>(options_.limits.sessions) * options_.limits.queue) {
-  for (std::uint32_t index = 0; index < lane_count_; ++index) {
-    lanes_.push_back(std::make_unique<Lane>(index, scheduler_, [this, index, options = options_] {
+      processors_(count_lanes(options_.lanes.cpu), environment.gpus),
+      queue_limit_(options_.limits.queue),
+      keeper_{options_.families.profiles, machine_fingerprint(environment.root, processors_[kCpu].lanes,
+                                                              environment.version, environment.gpus)},
+      families_(options_.families, options_.limits.families, processors_, std::move(environment.verifier), keeper_),
+      watcher_(environment.root, processors_),
+      scheduler_(processors_.specs(), static_cast<std::size_t>(options_.limits.sessions) * options_.limits.queue),
+      gpus_(processors_, scheduler_, families_, keeper_, [this](const auto& family) { publish_profile(family); }),
+      refiner_(processors_, scheduler_, families_, watcher_, keeper_,
+               [this](const auto& family) { publish_profile(family); }) {
+  for (std::uint32_t lane = 0; lane < processors_.lane_count(); ++lane) {
+    lanes_.push_back(std::make_unique<Lane>(lane_setup(lane), scheduler_));
+  }
+}
+
+LaneSetup Runtime::lane_setup(std::uint32_t lane) {
+  const std::uint32_t p = processors_.of_lane(lane);
+  const std::string& name = processors_[p].name;
+  LaneSetup setup;
+  setup.index = lane;
+  setup.processor = name;
+  if (p == kCpu) {
+    setup.thread = "lane-cpu-" + std::to_string(lane);
+    setup.prepare_thread = [this, lane, options = options_] {
       engine::prepare_inference_thread(options.engine.onednn);
       watcher_.add_worker(gettid());
-      for (const std::string& refused : apply_actuators(options.lanes, index)) spdlog::warn("{}, ignoring", refused);
-    }));
+      for (const std::string& refused : apply_actuators(options.lanes, lane)) spdlog::warn("{}, ignoring", refused);
+    };
+    return setup;
   }
+  setup.thread = "lane-" + name;
+  std::replace(setup.thread.begin(), setup.thread.end(), ':', '-');
+  setup.thread.resize(std::min<std::size_t>(setup.thread.size(), 15));  // the kernel's limit
+  setup.prepare_thread = [onednn = options_.engine.onednn] { engine::prepare_inference_thread(onednn); };
+  setup.end_thread = [this, p] { gpus_.withdraw(p); };
+  setup.lost = [this, p](const Error& error, std::span<Frame* const> frames) { gpus_.lost(p, error, frames); };
+  spdlog::info("{} runs frames: {}", name, processors_[p].gpu->model);
+  return setup;
 }
 
 Runtime::~Runtime() { shut_down(); }
@@ -80,12 +106,14 @@ void Runtime::set_listener(RuntimeListener* listener) {
 Result<std::shared_ptr<const LoadedFamily>> Runtime::load_family(const std::string& directory) {
   engine::prepare_inference_thread(started_.engine.onednn);  // whoever's thread this is, it warms the runners
   auto family = families_.load(directory);
+  if (family) gpus_.attach_families();
   announce(family);
   return family;
 }
 
 Result<std::shared_ptr<const LoadedFamily>> Runtime::adopt_family(std::shared_ptr<const engine::Family> family) {
   auto adopted = families_.adopt(std::move(family));
+  if (adopted) gpus_.attach_families();
   announce(adopted);
   return adopted;
 }
@@ -102,9 +130,12 @@ void Runtime::announce(const Result<std::shared_ptr<const LoadedFamily>>& family
   if (RuntimeListener* listener = listener_) listener->family_loaded(*family);
 }
 
-void Runtime::load_configured_families() {
+void Runtime::load_configured_families(const std::function<void(const std::string&)>& starting) {
   const auto names = options_.families.load.empty() ? find_families(options_.families.roots) : options_.families.load;
-  for (const std::string& name : names) (void)load_family(name);  // logged there; the others go on
+  for (const std::string& name : names) {
+    if (starting) starting(name);
+    (void)load_family(name);  // logged there; the others go on
+  }
   if (families_.all().empty()) spdlog::warn("no family is loaded: add one beneath {}", options_.families.roots.front());
 }
 
@@ -126,6 +157,7 @@ Result<void> Runtime::unload_family(const std::string& name, bool force) {
   }
   families_.remove(name);
   close_matching("family unloaded", uses);
+  gpus_.detach(family);
   spdlog::info("family '{}' unloaded", name);
   if (RuntimeListener* listener = listener_) listener->family_unloaded(name);
   return {};
@@ -169,9 +201,11 @@ Result<void> Runtime::set_contract(const std::shared_ptr<Session>& session, cons
 }
 
 void Runtime::close_session(const std::shared_ptr<Session>& session, const std::string& reason) {
+  const policy::SessionStats stats = session->stats();  // a closed session has none
   if (!session->close()) return;
   {
     const std::lock_guard lock(mutex_);
+    add(closed_totals_, stats);
     sessions_.erase(session->identity().id);
   }
   for (Frame* frame : scheduler_.close(*session)) end_frame(*frame, {ErrorCode::kCancelled, "the session was closed"});
@@ -200,103 +234,15 @@ Result<void> Runtime::submit(const std::shared_ptr<Session>& session, Frame& fra
   if (session->closed()) return Error{ErrorCode::kCancelled, "the session is closed"};
   frame.arrival_us = now_us();
   frame.session = session;
-  auto submitted = scheduler_.submit(frame, limits().queue);
+  auto submitted = scheduler_.submit(frame, queue_limit_.load(std::memory_order_relaxed));
   if (!submitted) frame.session.reset();
   return submitted;
-}
-
-void Runtime::tick(std::int64_t now) {
-  const Watcher::Update update = watcher_.update(now);
-  if (update.suspended) {
-    spdlog::info("the machine or the service stood still; what was learnt of its speed is forgotten");
-    scheduler_.suspended(now);
-  }
-  scheduler_.load(kCpu, update.expected_slowdown, now);
-  if (now - planned_us_ >= kPlanPeriodUs) {
-    planned_us_ = now;
-    for (SessionChange& change : scheduler_.plan(now)) {
-      Told& told = told_of(*change.session);
-      if (change.level_changed) told.reason = change.reason;
-      if (change.unmet || change.met_again) told.unmet = change.unmet ? std::optional(std::move(change)) : std::nullopt;
-    }
-    const auto open = sessions();
-    std::erase_if(told_, [&](const auto& entry) {
-      return std::none_of(open.begin(), open.end(), [&](const auto& s) { return s->identity().id == entry.first; });
-    });
-    for (const auto& session : open) tell(*session, now);
-  }
-  refine_profiles(now);
-}
-
-Runtime::Told& Runtime::told_of(const Session& session) {
-  const auto [at, fresh] = told_.try_emplace(session.identity().id);
-  if (fresh) at->second.level = session.first_level;
-  return at->second;
-}
-
-/// Tells what differs from what was told last, each kind at its own rate: what is held back now is told later if it is
-/// still true.
-void Runtime::tell(const Session& session, std::int64_t now) {
-  Told& told = told_of(session);
-  RuntimeListener* const listener = listener_;
-  if (listener == nullptr) return;
-  if (session.level() != told.level && now - told.level_us >= kLevelPeriodUs) {
-    const std::uint32_t from = std::exchange(told.level, session.level());
-    told.level_us = now;
-    listener->subnet_changed(session, from, std::exchange(told.reason, "contract changed"));
-  }
-  if (told.unmet && now - told.unmet_us >= kUnmetPeriodUs) {
-    told.unmet_us = now;
-    listener->contract_unmet(session, told.unmet->reason, told.unmet->nearest);
-    told.unmet.reset();
-  }
-}
-
-void Runtime::refine_profiles(std::int64_t now) {
-  if (now - refined_us_ < kRefinePeriodUs || !watcher_.quiet(now) || scheduler_.waiting() != 0) return;
-  refined_us_ = now;
-  for (const auto& family : families_.all()) {
-    if (family->provisional() && !family->refining.exchange(true)) return refine(family);
-  }
-}
-
-/// One idle task a run on the first lane, so that a frame waits for at most one; the last one puts the new profile in
-/// force, provided that the machine stayed quiet all along.
-void Runtime::refine(const std::shared_ptr<LoadedFamily>& family) {
-  const auto levels = static_cast<std::uint32_t>(family->family->levels().size());
-  const auto samples = std::make_shared<std::vector<std::vector<double>>>(levels);
-  for (std::uint32_t i = 0; i < levels * kProfileRounds; ++i) {
-    scheduler_.when_idle(0, [this, family, samples, level = i % levels] {
-      if (!watcher_.quiet(now_us())) return;
-      if (const auto run = measure(*family->runners.front(), level, 1)) (*samples)[level].push_back(run->median_us);
-    });
-  }
-  scheduler_.when_idle(0, [this, family, samples] { finish_refining(family, *samples); });
-}
-
-void Runtime::finish_refining(const std::shared_ptr<LoadedFamily>& family, const std::vector<std::vector<double>>& samples) {
-  family->refining = false;
-  std::vector<double> latency_us;
-  for (std::vector<double> runs : samples) {
-    if (runs.size() < kProfileRounds) return;  // disturbed: the next quiet moment tries again
-    std::nth_element(runs.begin(), runs.begin() + kProfileRounds / 2, runs.end());
-    latency_us.push_back(runs[kProfileRounds / 2]);
-  }
-  const auto profile = std::make_shared<policy::FamilyProfile>(make_profile(*family->family, latency_us));
-  family->set_profile(profile, false);
-  for (const auto& session : sessions()) {
-    if (&session->family() == family.get()) scheduler_.set_profile(*session, profile);
-  }
-  if (auto kept = keeper_.keep(*family->family, latency_us); !kept) {
-    spdlog::warn("the profile is not kept: {}, ignoring", kept.error().message);
-  }
-  spdlog::info("family '{}' profiled on a quiet machine", family->name);
-  if (RuntimeListener* listener = listener_) listener->family_profiled(family->name);
 }
 
 std::vector<std::string> Runtime::reconfigure(const config::ServiceOptions& options) {
   const std::lock_guard lock(mutex_);
   options_ = options;
+  queue_limit_ = options.limits.queue;
   families_.configure(options.families, options.limits.families);
   return config::keys_needing_restart(started_, options);
 }
@@ -306,21 +252,11 @@ config::LimitOptions Runtime::limits() const {
   return options_.limits;
 }
 
-std::vector<ProcessorStatus> Runtime::processors() const {
-  return {{"cpu", lane_count_, scheduler_.waiting(), scheduler_.slowdown(kCpu), engine::kernels::simd_target(),
-           watcher_.reading()}};
-}
-
-bool Runtime::healthy(std::int64_t now) const {
-  std::int64_t allowed_us = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    allowed_us = options_.control.stuck_after_s * 1'000'000LL;
-  }
-  return std::none_of(lanes_.begin(), lanes_.end(), [&](const auto& lane) {
-    const std::int64_t since = lane->busy_since_us();
-    return since != 0 && now - since > allowed_us;
-  });
+FrameTotals Runtime::totals() const {
+  const std::lock_guard lock(mutex_);
+  FrameTotals totals = closed_totals_;
+  for (const auto& [id, session] : sessions_) add(totals, session->stats());
+  return totals;
 }
 
 void Runtime::shut_down() {

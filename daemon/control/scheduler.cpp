@@ -2,14 +2,15 @@
 #include "daemon/control/scheduler.hpp"
 
 #include <algorithm>
-#include <chrono>
+#include <utility>
 
 #include "daemon/control/session.hpp"
 
 namespace dofa::control {
 
-Scheduler::Scheduler(std::uint32_t cpu_lanes, std::size_t capacity) : policy_({{"cpu", cpu_lanes}}) {
-  for (std::uint32_t lane = 0; lane < cpu_lanes; ++lane) {
+Scheduler::Scheduler(const std::vector<policy::ProcessorSpec>& processors, std::size_t capacity)
+    : policy_(processors) {
+  for (std::uint32_t lane = 0; lane < policy_.lanes(); ++lane) {
     lanes_.push_back(std::make_unique<LaneQueue>());
     lanes_.back()->waiting.reserve(capacity);
     lanes_.back()->frames.reserve(capacity);
@@ -27,8 +28,9 @@ Result<policy::SessionId> Scheduler::open(const policy::Contract& contract, poli
 void Scheduler::attach(const std::shared_ptr<Session>& session) {
   const std::lock_guard lock(mutex_);
   sessions_[session->policy_id()] = session;
-  session->set_level(policy_.session(session->policy_id()).ceiling);
+  publish_place(*session);
   session->first_level = session->level();
+  session->first_processor = session->processor();
 }
 
 Result<void> Scheduler::change(const Session& session, const policy::Contract& contract) {
@@ -70,6 +72,13 @@ policy::SessionStats Scheduler::stats(const Session& session) const {
 }
 
 Result<void> Scheduler::submit(Frame& frame, std::uint32_t queue_limit) {
+  const auto sleeper = enqueue(frame, queue_limit);
+  if (!sleeper) return sleeper.error();
+  if (*sleeper != nullptr) (*sleeper)->sleep.wake();  // without the lock, or it would wake up only to wait for it
+  return {};
+}
+
+Result<Scheduler::LaneQueue*> Scheduler::enqueue(Frame& frame, std::uint32_t queue_limit) {
   const std::lock_guard lock(mutex_);
   Session& session = *frame.session;
   if (stopping_ || session.closed()) return Error{ErrorCode::kCancelled, "the session is closed"};
@@ -77,9 +86,14 @@ Result<void> Scheduler::submit(Frame& frame, std::uint32_t queue_limit) {
   const policy::Arrival arrival = policy_.arrived(id, frame.arrival_us);
   frame.answer.sequence = policy_.stats(id).frames();
   if (session.waiting >= queue_limit) {
-    policy_.dropped(id);
+    count_dropped(session, frame.arrival_us);
     return Error{ErrorCode::kResourceExhausted,
                  "limits.queue: " + std::to_string(queue_limit) + " frames of this session wait already"};
+  }
+  const std::uint32_t lane = policy_.session(id).lane;
+  if (!policy_.usable(lane)) {
+    count_dropped(session, frame.arrival_us);
+    return Error{ErrorCode::kNotReady, policy_.processor_name(policy_.processor_of(lane)) + " was lost"};
   }
   // Who states no period has no rate to exceed: one waiting frame at a time counts, the others are background.
   frame.background = arrival.background || (session.waiting > 0 && !policy_.contract(id).period_us);
@@ -89,10 +103,12 @@ Result<void> Scheduler::submit(Frame& frame, std::uint32_t queue_limit) {
     // A frame may relax the contract's deadline, never tighten it.
     frame.deadline_us = std::max(frame.deadline_us, frame.arrival_us + frame.relative_deadline_us);
   }
-  const std::uint32_t lane = policy_.session(id).lane;
   insert(lane, {id, frame.deadline_us, session.prepare.expected_us(frame.image.layout), frame.background}, frame);
-  lanes_[lane]->wake.notify_one();
-  return {};
+  return std::exchange(lanes_[lane]->asleep, false) ? lanes_[lane].get() : nullptr;
+}
+
+void Scheduler::wake(LaneQueue& queue) {
+  if (std::exchange(queue.asleep, false)) queue.sleep.wake();
 }
 
 void Scheduler::insert(std::uint32_t lane, const policy::QueuedFrame& entry, Frame& frame) {
@@ -111,13 +127,28 @@ Frame* Scheduler::take(LaneQueue& queue, std::size_t index) {
   return frame;
 }
 
-void Scheduler::count_refused(const Session& session, std::uint64_t frames) {
+void Scheduler::count_refused(Session& session, std::uint64_t frames) {
   const std::lock_guard lock(mutex_);
   if (session.closed()) return;
+  const std::int64_t now = now_us();
   for (; frames > 0; --frames) {
-    (void)policy_.arrived(session.policy_id(), now_us());
-    policy_.dropped(session.policy_id());
+    (void)policy_.arrived(session.policy_id(), now);
+    count_dropped(session, now);
   }
+}
+
+RecentFrames Scheduler::recent_frames(const Session& session, std::uint64_t count) const {
+  const std::lock_guard lock(mutex_);
+  return {session.log.count(), session.log.after(count)};
+}
+
+std::size_t Scheduler::waiting(std::uint32_t processor) const {
+  const std::lock_guard lock(mutex_);
+  std::size_t count = 0;
+  for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) {
+    if (policy_.processor_of(lane) == processor) count += lanes_[lane]->frames.size();
+  }
+  return count;
 }
 
 std::size_t Scheduler::waiting() const {
@@ -127,65 +158,19 @@ std::size_t Scheduler::waiting() const {
   return count;
 }
 
-Job Scheduler::next(std::uint32_t lane, std::int64_t patience_us) {
-  std::unique_lock lock(mutex_);
-  LaneQueue& queue = *lanes_[lane];
-  queue.wake.wait_for(lock, std::chrono::microseconds(patience_us),
-                      [&] { return stopping_ || !queue.frames.empty() || !queue.idle_tasks.empty(); });
-  if (stopping_) return {Job::Kind::kStop, nullptr, 0, {}, {}};
-  const policy::DispatchDecision decision = policy_.pick(lane, now_us(), queue.waiting);
-  using Action = policy::DispatchDecision::Action;
-  if (decision.action == Action::kNothing) {
-    Job idle;
-    if (queue.frames.empty() && !queue.idle_tasks.empty()) {
-      idle.idle_task = std::move(queue.idle_tasks.front());
-      queue.idle_tasks.pop_front();
-    }
-    return idle;
-  }
-  Frame* frame = take(queue, decision.frame);
-  if (decision.action == Action::kDrop) {
-    policy_.dropped(frame->session->policy_id());
-    frame->session->prepare.doubt();  // else one slow preparation could condemn every frame after it
-  }
-  return {decision.action == Action::kRun ? Job::Kind::kRun : Job::Kind::kDrop, frame, decision.level, decision.reason, {}};
+void Scheduler::set_bell_listener(BellListener* listener) {
+  const std::lock_guard lock(bells_mutex_);
+  bell_listener_ = listener;
 }
 
-void Scheduler::finished(Session& session, std::uint32_t lane, Frame& frame, std::int64_t started_us,
-                         std::int64_t finished_us) {
-  FrameAnswer& answer = frame.answer;
-  answer.late = finished_us > frame.deadline_us;
+void Scheduler::watch_bell(const Session& session, int fd, std::uint64_t id) {
   const std::lock_guard lock(mutex_);
-  if (session.closed()) return;  // its place in the policy may be another's by now
-  session.prepare.learn(frame.image.layout, static_cast<double>(answer.preprocess_us));
-  policy_.finished({session.policy_id(), lane, answer.level, frame.arrival_us, started_us, finished_us, frame.deadline_us,
-                    static_cast<double>(answer.preprocess_us), static_cast<double>(answer.inference_us)});
+  // The lane may change with the next plan; then this one only wakes up for nothing.
+  if (!session.closed()) lanes_[policy_.session(session.policy_id()).lane]->sleep.watch(fd, id);
 }
 
-void Scheduler::dropped(const Session& session) {
-  const std::lock_guard lock(mutex_);
-  if (!session.closed()) policy_.dropped(session.policy_id());
-}
-
-void Scheduler::when_idle(std::uint32_t lane, std::function<void()> task) {
-  const std::lock_guard lock(mutex_);
-  lanes_[lane]->idle_tasks.push_back(std::move(task));
-  lanes_[lane]->wake.notify_one();
-}
-
-void Scheduler::stop() {
-  const std::lock_guard lock(mutex_);
-  stopping_ = true;
-  for (const auto& queue : lanes_) queue->wake.notify_all();
-}
-
-std::vector<Frame*> Scheduler::take_back() {
-  std::vector<Frame*> frames;
-  const std::lock_guard lock(mutex_);
-  for (const auto& queue : lanes_) {
-    while (!queue->frames.empty()) frames.push_back(take(*queue, queue->frames.size() - 1));
-  }
-  return frames;
+void Scheduler::unwatch_bell(int fd) {
+  for (const auto& queue : lanes_) queue->sleep.unwatch(fd);
 }
 
 void Scheduler::load(std::uint32_t processor, double expected_slowdown, std::int64_t now) {
@@ -204,9 +189,14 @@ std::vector<SessionChange> Scheduler::plan(std::int64_t now) {
   for (const policy::PlanChange& change : policy_.plan(now)) {
     auto session = sessions_[change.session].lock();
     if (!session) continue;
-    SessionChange told{std::move(session), change.from.ceiling, change.from.ceiling != change.to.ceiling,
-                       change.from.met && !change.to.met, !change.from.met && change.to.met, std::nullopt,
-                       policy::describe(change.reason)};
+    SessionChange told{std::move(session),
+                       change.from.ceiling,
+                       change.from.ceiling != change.to.ceiling,
+                       policy_.processor_of(change.from.lane) != policy_.processor_of(change.to.lane),
+                       change.from.met && !change.to.met,
+                       !change.from.met && change.to.met,
+                       std::nullopt,
+                       reason_of(change)};
     if (told.unmet) told.nearest = policy_.nearest(change.session);
     changes.push_back(std::move(told));
   }
@@ -219,6 +209,19 @@ double Scheduler::slowdown(std::uint32_t processor) const {
   return policy_.slowdown(processor).slowdown();
 }
 
+std::string Scheduler::reason_of(const policy::PlanChange& change) const {
+  const std::uint32_t from = policy_.processor_of(change.from.lane);
+  const std::uint32_t to = policy_.processor_of(change.to.lane);
+  if (change.reason == policy::PlanReason::kLost) return policy_.processor_name(from) + " was lost";
+  if (change.reason == policy::PlanReason::kMoved && from != to) return policy_.processor_name(to) + " suits better";
+  return policy::describe(change.reason);
+}
+
+void Scheduler::publish_place(Session& session) const {
+  const policy::SessionPlan plan = policy_.session(session.policy_id());
+  session.set_place(plan.ceiling, policy_.processor_of(plan.lane));
+}
+
 void Scheduler::follow_policy() {
   for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) {
     LaneQueue& queue = *lanes_[lane];
@@ -229,11 +232,11 @@ void Scheduler::follow_policy() {
       Frame* frame = take(queue, i);
       ++frame->session->waiting;
       insert(belongs, entry, *frame);
-      lanes_[belongs]->wake.notify_one();
+      wake(*lanes_[belongs]);
     }
   }
   for (policy::SessionId id = 0; id < sessions_.size(); ++id) {
-    if (const auto session = sessions_[id].lock()) session->set_level(policy_.session(id).ceiling);
+    if (const auto session = sessions_[id].lock()) publish_place(*session);
   }
 }
 

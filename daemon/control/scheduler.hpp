@@ -5,7 +5,8 @@
 // Frames are borrowed from submit() until they come out of next(), take_back() or stop().
 #pragma once
 
-#include <condition_variable>
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -17,6 +18,8 @@
 #include <vector>
 
 #include "daemon/control/frame.hpp"
+#include "daemon/control/frame_log.hpp"
+#include "daemon/control/lane_sleep.hpp"
 #include "daemon/policy/policy.hpp"
 
 namespace dofa::control {
@@ -28,7 +31,9 @@ struct Job {
   Frame* frame = nullptr;     ///< kRun, kDrop
   std::uint32_t level = 0;    ///< kRun
   policy::DispatchReason reason = policy::DispatchReason::kIdle;
-  std::function<void()> idle_task;  ///< kIdle: may be empty
+  std::function<void()> task;  ///< kIdle: may be empty
+  std::uint32_t count = 1;     ///< kRun: frames that run at once …
+  std::array<Frame*, policy::kMaxBatch> batch{};  ///< … `frame` first
 };
 
 /// What a tick changed for one session.
@@ -36,6 +41,7 @@ struct SessionChange {
   std::shared_ptr<Session> session;
   std::uint32_t from_level = 0;
   bool level_changed = false;
+  bool processor_changed = false;
   bool unmet = false;      ///< the contract can no longer be kept; `nearest` is what could be
   bool met_again = false;  ///< it can be kept again
   std::optional<policy::Contract> nearest;
@@ -45,7 +51,7 @@ struct SessionChange {
 class Scheduler {
  public:
   /// `capacity` frames wait without an allocation.
-  Scheduler(std::uint32_t cpu_lanes, std::size_t capacity);
+  Scheduler(const std::vector<policy::ProcessorSpec>& processors, std::size_t capacity);
 
   // Sessions. open() and change() validate and admit: kInvalidArgument, kUnsatisfiable, kNotSupported.
   Result<policy::SessionId> open(const policy::Contract& contract, policy::FamilyPtr profile);
@@ -59,25 +65,46 @@ class Scheduler {
 
   // Frames.
   /// Counts, stamps deadline and rate, queues. kResourceExhausted where `queue_limit` frames of the session wait,
-  /// kCancelled where it is closed; the frame is then still the caller's.
+  /// kCancelled where it is closed, kNotReady where its processor is lost and no other may serve it; the frame is then
+  /// still the caller's.
   Result<void> submit(Frame& frame, std::uint32_t queue_limit);
   /// Counts frames that never came: the application's ring was full.
-  void count_refused(const Session& session, std::uint64_t frames);
+  void count_refused(Session& session, std::uint64_t frames);
+  [[nodiscard]] RecentFrames recent_frames(const Session& session, std::uint64_t count) const;
   [[nodiscard]] std::size_t waiting() const;
+  [[nodiscard]] std::size_t waiting(std::uint32_t processor) const;
 
   // Lanes. next() blocks for at most `patience_us` where nothing waits.
   Job next(std::uint32_t lane, std::int64_t patience_us);
-  void finished(Session& session, std::uint32_t lane, Frame& frame, std::int64_t started_us, std::int64_t finished_us);
-  void dropped(const Session& session);
+  /// `batch` frames ran at once, and this is the `member`-th of them.
+  void finished(Session& session, std::uint32_t lane, Frame& frame, std::int64_t started_us, std::int64_t finished_us,
+                std::uint32_t batch = 1, std::uint32_t member = 0);
+  /// A frame that was taken but could not be run.
+  void dropped(Session& session, std::int64_t arrival_us);
   /// Runs `task` on a lane when nothing waits there.
   void when_idle(std::uint32_t lane, std::function<void()> task);
+  /// Runs `task` on a lane as soon as it has finished its frame, whatever waits. After stop() it is dropped unrun.
+  void soon(std::uint32_t lane, std::function<void()> task);
   void stop();  ///< every next() answers kStop; frames still waiting are handed back by take_back()
   std::vector<Frame*> take_back();
+
+  // Doorbells that idle lanes listen to: whoever has the streams says which, and is told on the lane's thread.
+  void set_bell_listener(BellListener* listener);  ///< null: and no lane is inside the former one any more
+  void watch_bell(const Session& session, int fd, std::uint64_t id);
+  void unwatch_bell(int fd);
+
+  // Processors that come and go.
+  /// Moves the sessions of a processor to others, and with them their waiting frames and those `at_hand` on its lane;
+  /// returns the frames that nobody else can take, the caller's again.
+  std::vector<Frame*> lose(std::uint32_t processor, std::span<Frame* const> at_hand);
+  void restore(std::uint32_t processor);
 
   // The control loop.
   void load(std::uint32_t processor, double expected_slowdown, std::int64_t now_us);
   void suspended(std::int64_t now_us);
-  std::vector<SessionChange> plan(std::int64_t now_us);
+  std::vector<SessionChange> plan(std::int64_t now);
+  /// True once after a late frame where there is another processor to go to: then the next plan should not wait its turn.
+  bool take_plan_wish() { return plan_wish_.exchange(false, std::memory_order_relaxed); }
   [[nodiscard]] double slowdown(std::uint32_t processor) const;
 
  private:
@@ -85,19 +112,36 @@ class Scheduler {
     std::vector<policy::QueuedFrame> waiting;  ///< what the policy sees, in deadline order …
     std::vector<Frame*> frames;                ///< … and the frames themselves, in the same order
     std::deque<std::function<void()>> idle_tasks;
-    std::condition_variable wake;
+    std::deque<std::function<void()>> urgent_tasks;
+    LaneSleep sleep;
+    bool asleep = false;
   };
 
+  /// submit() but for waking its lane: the one to wake, if it sleeps. The frame may be answered before the caller looks
+  /// again.
+  Result<LaneQueue*> enqueue(Frame& frame, std::uint32_t queue_limit);
+  /// With the lock held.
+  static void wake(LaneQueue& queue);
+  /// Returns with the lock held, when there is something to do, or patience has ended.
+  std::unique_lock<std::mutex> sleep_until_work(LaneQueue& queue, std::int64_t patience_us);
   void insert(std::uint32_t lane, const policy::QueuedFrame& entry, Frame& frame);
   Frame* take(LaneQueue& queue, std::size_t index);
+  Job take_run(LaneQueue& queue, const policy::DispatchDecision& decision);
+  void count_dropped(Session& session, std::int64_t arrival_us);
+  [[nodiscard]] std::string reason_of(const policy::PlanChange& change) const;
+  void publish_place(Session& session) const;
   /// Moves waiting frames to the lanes that the policy has moved their sessions to, and publishes levels.
   void follow_policy();
 
   mutable std::mutex mutex_;
   policy::Policy policy_;
-  std::vector<std::unique_ptr<LaneQueue>> lanes_;
+  std::vector<std::unique_ptr<LaneQueue>> lanes_;  ///< in the policy's order
   std::vector<std::weak_ptr<Session>> sessions_;  ///< by policy id
   bool stopping_ = false;
+  std::atomic<bool> plan_wish_ = false;
+
+  std::mutex bells_mutex_;  ///< held while the listener is called; taken before any other
+  BellListener* bell_listener_ = nullptr;
 };
 
 }  // namespace dofa::control

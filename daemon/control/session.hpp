@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "daemon/control/frame_log.hpp"
 #include "daemon/control/loaded_family.hpp"
 #include "daemon/policy/policy.hpp"
 
@@ -51,11 +52,19 @@ class Session {
   [[nodiscard]] policy::SessionStats stats() const;
   /// Counts frames that the application gave up because its ring was full: missed, like any other.
   void count_refused(std::uint64_t frames);
+  /// What became of its last frames, those after the first `count` ever recorded.
+  [[nodiscard]] RecentFrames recent_frames(std::uint64_t count) const;
 
   /// The level that the next frame is expected to use.
   [[nodiscard]] std::uint32_t level() const { return level_.load(std::memory_order_relaxed); }
-  void set_level(std::uint32_t level) { level_.store(level, std::memory_order_relaxed); }
-  /// Predicted inference time of that level now, µs; 0 = not known yet.
+  /// Where it is expected to run: an index, and the name.
+  [[nodiscard]] std::uint32_t processor() const { return processor_.load(std::memory_order_relaxed); }
+  [[nodiscard]] const std::string& processor_name() const { return family_->processors[processor()]; }
+  void set_place(std::uint32_t level, std::uint32_t processor) {
+    level_.store(level, std::memory_order_relaxed);
+    processor_.store(processor, std::memory_order_relaxed);
+  }
+  /// Predicted inference time of that level there, now, µs; 0 = not known yet.
   [[nodiscard]] std::int64_t expected_latency_us() const;
 
   [[nodiscard]] bool closed() const { return closed_.load(std::memory_order_acquire); }
@@ -64,7 +73,9 @@ class Session {
 
   std::uint32_t waiting = 0;      ///< frames queued; the scheduler's, under its lock
   PreparationTime prepare;        ///< likewise
-  std::uint32_t first_level = 0;  ///< as opened
+  FrameLog log;                   ///< likewise
+  std::uint32_t first_level = 0;  ///< as opened …
+  std::uint32_t first_processor = 0;  ///< … and where
 
  private:
   const SessionIdentity identity_;
@@ -72,6 +83,7 @@ class Session {
   const std::shared_ptr<LoadedFamily> family_;
   Scheduler& scheduler_;
   std::atomic<std::uint32_t> level_ = 0;
+  std::atomic<std::uint32_t> processor_ = 0;
   std::atomic<bool> closed_ = false;
 };
 

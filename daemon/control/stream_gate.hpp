@@ -52,6 +52,13 @@ struct StreamEnds {
   UniqueFd doorbell;
 };
 
+/// Told on an idle lane's thread that a doorbell rang; must be short.
+class BellListener {
+ public:
+  virtual ~BellListener() = default;
+  virtual void rung(std::uint64_t id) = 0;
+};
+
 class StreamGate {
  public:
   virtual ~StreamGate() = default;

@@ -27,6 +27,8 @@ struct LevelInfo {
 };
 
 /// Runs one family's levels for one lane. Not thread-safe. prepare() then run(); both take a level below levels().
+/// Errors of both: kInvalidArgument and kFailed are this frame's alone; kNotReady says that the processor is gone (a lost
+/// GPU, a driver error), kResourceExhausted that its memory is: then the runner answers nothing any more.
 class Runner {
  public:
   virtual ~Runner() = default;
@@ -39,6 +41,19 @@ class Runner {
   virtual Result<void> prepare(std::uint32_t level, const ImageView& image) = 0;
   /// Runs `level` on what prepare() left. Logits, one a class, valid until the next call.
   virtual Result<std::span<const float>> run(std::uint32_t level) = 0;
+
+  /// Frames that run_batch() takes at once; 1 = no batches.
+  [[nodiscard]] virtual std::uint32_t max_batch() const { return 1; }
+  /// prepare() for the frame in place `slot` of the next batch, below max_batch().
+  virtual Result<void> prepare_in(std::uint32_t slot, std::uint32_t level, const ImageView& image) {
+    if (slot == 0) return prepare(level, image);
+    return Error{ErrorCode::kNotSupported, "this runner takes one frame at a time"};
+  }
+  /// Runs `level` on the first `count` places, 1..max_batch(). Logits, count x classes, valid until the next call.
+  virtual Result<std::span<const float>> run_batch(std::uint32_t level, std::uint32_t count) {
+    if (count == 1) return run(level);
+    return Error{ErrorCode::kNotSupported, "this runner takes one frame at a time"};
+  }
 };
 
 class Family {
@@ -59,6 +74,13 @@ class Family {
   /// A runner for one lane on the CPU, its buffers allocated and every level run once, so that the first frame finds
   /// everything warm. `self` is this family's own handle, kept by the runner.
   [[nodiscard]] virtual Result<std::unique_ptr<Runner>> make_runner(std::shared_ptr<const Family> self) const = 0;
+  /// The same on another processor, "cuda:0". kNotSupported: this family or build cannot run there; kNotReady: the
+  /// processor is lost now; kResourceExhausted: its memory is.
+  [[nodiscard]] virtual Result<std::unique_ptr<Runner>> make_runner_on(std::shared_ptr<const Family> self,
+                                                                       const std::string& processor) const {
+    if (processor == "cpu") return make_runner(std::move(self));
+    return Error{ErrorCode::kNotSupported, "this family cannot run on " + processor};
+  }
 };
 
 /// Loads the family whose files lie in `directory` (an absolute path whose ownership and place the caller has checked).

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "daemon/engine/labels.hpp"
+#include "daemon/engine/ofa_gpu.hpp"
 #include "daemon/engine/preprocess.hpp"
 
 namespace dofa::engine {
@@ -35,6 +36,8 @@ struct OfaFamilyParts {
   std::vector<LevelInfo> levels;
   std::vector<std::string> remarks;
   std::shared_ptr<const OfaBackend> backend;
+  std::shared_ptr<const OfaGpu> gpu;  ///< null where there is none
+  std::uint64_t gpu_bytes = 0;        ///< of host memory that it keeps
 };
 
 class OfaRunner final : public Runner {
@@ -75,7 +78,7 @@ class OfaFamily final : public Family {
   const config::FamilyFile& description() const override { return parts_.description; }
   const std::vector<LevelInfo>& levels() const override { return parts_.levels; }
   const std::vector<std::string>& labels() const override { return parts_.labels; }
-  std::uint64_t resident_bytes() const override { return parts_.backend->resident_bytes(); }
+  std::uint64_t resident_bytes() const override { return parts_.backend->resident_bytes() + parts_.gpu_bytes; }
   std::vector<std::string> remarks() const override { return parts_.remarks; }
   Result<std::unique_ptr<Runner>> make_runner(std::shared_ptr<const Family> self) const override {
     auto executor = parts_.backend->make_executor();
@@ -83,6 +86,11 @@ class OfaFamily final : public Family {
     auto runner = std::make_unique<OfaRunner>(std::move(self), std::move(*executor));
     if (auto warm = runner->warm_up(); !warm) return warm.error();
     return std::unique_ptr<Runner>(std::move(runner));
+  }
+  Result<std::unique_ptr<Runner>> make_runner_on(std::shared_ptr<const Family> self,
+                                                 const std::string& processor) const override {
+    if (processor == "cpu" || parts_.gpu == nullptr) return Family::make_runner_on(std::move(self), processor);
+    return parts_.gpu->make_runner(std::move(self), processor);
   }
 
  private:
@@ -122,7 +130,7 @@ Result<Subnet> load_subnet(const std::string& directory, const config::SubnetEnt
 
 Result<std::shared_ptr<const Family>> load_ofa_family(const std::string& directory,
                                                       const config::FamilyFile& description) {
-  OfaFamilyParts parts{description, {}, {}, {}, nullptr};
+  OfaFamilyParts parts{description, {}, {}, {}, nullptr, nullptr, 0};
   auto labels = read_labels(directory, description);
   if (!labels) return labels.error();
   parts.labels = std::move(*labels);
@@ -148,6 +156,11 @@ Result<std::shared_ptr<const Family>> load_ofa_family(const std::string& directo
     if (!parts.backend->lock_weights())
       parts.remarks.push_back("its weights are not locked in memory (raise RLIMIT_MEMLOCK)");
     for (LevelInfo& level : parts.levels) level.executor = entry.name;
+    parts.gpu = make_ofa_gpu(model);
+    if (parts.gpu != nullptr) {  // it keeps the model, as the reference executor would
+      const auto reference = make_reference_backend(model);
+      if (reference) parts.gpu_bytes = (*reference)->resident_bytes();
+    }
     return std::shared_ptr<const Family>(std::make_shared<OfaFamily>(std::move(parts)));
   }
   return Error{ErrorCode::kNotSupported, directory + ": nothing here runs families of this kind"};

@@ -66,6 +66,8 @@ void unpack_row(const ImageView& image, std::uint32_t y, std::uint32_t first, st
   }
 }
 
+}  // namespace
+
 Result<void> copy_normalised(const ImageView& image, std::uint32_t resolution, std::span<float> out) {
   const ImageLayout& layout = image.layout;
   if (layout.width != resolution || layout.height != resolution) {
@@ -80,8 +82,6 @@ Result<void> copy_normalised(const ImageView& image, std::uint32_t resolution, s
   }
   return {};
 }
-
-}  // namespace
 
 void make_axis(std::uint32_t from, std::uint32_t to, std::uint32_t offset, std::uint32_t count, ResampleAxis& axis) {
   const double scale = static_cast<double>(from) / to;
@@ -105,21 +105,26 @@ void make_axis(std::uint32_t from, std::uint32_t to, std::uint32_t offset, std::
   }
 }
 
-void Preprocessor::plan(const Geometry& geometry) {
-  const std::uint32_t resolution = geometry.resolution;
+void plan_crop(const config::Preprocessing& recipe, std::uint32_t width, std::uint32_t height, std::uint32_t resolution,
+               ResampleAxis& columns, ResampleAxis& rows) {
   const auto short_side =
-      static_cast<std::uint32_t>(std::ceil(static_cast<double>(resolution) / static_cast<double>(recipe_.crop_ratio)));
+      static_cast<std::uint32_t>(std::ceil(static_cast<double>(resolution) / static_cast<double>(recipe.crop_ratio)));
   // torchvision: the long side keeps the aspect ratio, truncated to whole pixels; the crop is centred, rounded.
-  const bool wide = geometry.width >= geometry.height;
-  const std::uint64_t long_side = static_cast<std::uint64_t>(short_side) * std::max(geometry.width, geometry.height) /
-                                  std::min(geometry.width, geometry.height);
+  const bool wide = width >= height;
+  const std::uint64_t long_side =
+      static_cast<std::uint64_t>(short_side) * std::max(width, height) / std::min(width, height);
   const auto to_width = static_cast<std::uint32_t>(wide ? long_side : short_side);
   const auto to_height = static_cast<std::uint32_t>(wide ? short_side : long_side);
   const auto margin = [&](std::uint32_t side) {
     return static_cast<std::uint32_t>(std::nearbyint((side - resolution) / 2.0));
   };
-  make_axis(geometry.width, to_width, margin(to_width), resolution, columns_);
-  make_axis(geometry.height, to_height, margin(to_height), resolution, rows_);
+  make_axis(width, to_width, margin(to_width), resolution, columns);
+  make_axis(height, to_height, margin(to_height), resolution, rows);
+}
+
+void Preprocessor::plan(const Geometry& geometry) {
+  const std::uint32_t resolution = geometry.resolution;
+  plan_crop(recipe_, geometry.width, geometry.height, resolution, columns_, rows_);
   first_column_ = columns_.first.front();
   column_count_ = columns_.first.back() + columns_.taps - first_column_;
   source_row_.resize(3ULL * column_count_);

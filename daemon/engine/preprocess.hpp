@@ -26,6 +26,13 @@ struct ResampleAxis {
 /// radius max(1, from/to) around the centre (i + 0.5) * from/to, normalised to sum 1.
 void make_axis(std::uint32_t from, std::uint32_t to, std::uint32_t offset, std::uint32_t count, ResampleAxis& axis);
 
+/// The taps of both axes that make the recipe's crop, resolution x resolution, out of a frame of this size.
+void plan_crop(const config::Preprocessing& recipe, std::uint32_t width, std::uint32_t height, std::uint32_t resolution,
+               ResampleAxis& columns, ResampleAxis& rows);
+
+/// Copies a float32-nchw frame, which must be resolution x resolution without NaN or infinity (kInvalidArgument).
+Result<void> copy_normalised(const ImageView& image, std::uint32_t resolution, std::span<float> out);
+
 class Preprocessor {
  public:
   explicit Preprocessor(const config::Preprocessing& recipe) : recipe_(recipe) {}

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "daemon/engine/gpus.hpp"
 #include "daemon/engine/labels.hpp"
 #include "daemon/engine/preprocess.hpp"
 
@@ -19,10 +20,24 @@ Error invalid(const std::string& file, const std::string& what) {
 /// LibTorch's messages carry a C++ backtrace; a person needs the first line.
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
+/// What LibTorch throws, as an Error: on a GPU a fault of its memory or of CUDA is the processor's, not the frame's.
+Error error_of(const std::exception& fault, const std::string& what, bool on_gpu) {
+  const std::string text = first_line(fault.what());
+  ErrorCode code = ErrorCode::kFailed;
+  if (on_gpu) {
+    if (dynamic_cast<const c10::OutOfMemoryError*>(&fault) != nullptr || text.find("out of memory") != std::string::npos)
+      code = ErrorCode::kResourceExhausted;
+    else if (text.find("CUDA") != std::string::npos || text.find("CUDNN") != std::string::npos ||
+             text.find("cuDNN") != std::string::npos || text.find("CUBLAS") != std::string::npos)
+      code = ErrorCode::kNotReady;
+  }
+  return {code, what + ": " + text};
+}
+
 class TorchScriptFamily final : public Family {
  public:
   TorchScriptFamily(config::FamilyFile description, std::vector<std::string> labels)
-      : description_(std::move(description)), labels_(std::move(labels)) {}
+      : description_(std::move(description)), labels_(std::move(labels)), has_gpu_(!find_gpus().empty()) {}
 
   Result<void> load_level(const std::string& directory, const config::SubnetEntry& entry) {
     const std::string path = (std::filesystem::path(directory) / entry.file).string();
@@ -31,6 +46,8 @@ class TorchScriptFamily final : public Family {
       module.eval();
       for (const at::Tensor& tensor : module.parameters()) bytes_ += tensor.nbytes();
       for (const at::Tensor& tensor : module.buffers()) bytes_ += tensor.nbytes();
+      // Freezing makes constants of the weights, which no copy to a GPU moves: there one freezes anew.
+      if (has_gpu_) sources_.push_back(module);
       modules_.push_back(torch::jit::freeze(module));
     } catch (const std::exception& fault) {
       return invalid(path, "not a TorchScript module that loads: " + first_line(fault.what()));
@@ -44,41 +61,60 @@ class TorchScriptFamily final : public Family {
   const std::vector<std::string>& labels() const override { return labels_; }
   std::uint64_t resident_bytes() const override { return bytes_; }
   Result<std::unique_ptr<Runner>> make_runner(std::shared_ptr<const Family> self) const override;
+  Result<std::unique_ptr<Runner>> make_runner_on(std::shared_ptr<const Family> self,
+                                                 const std::string& processor) const override;
 
-  const torch::jit::Module& module(std::uint32_t level) const { return modules_[level]; }
+  /// Frozen on the device: the CPU's once for all lanes, a GPU's for each lane. Throws what LibTorch does.
+  torch::jit::Module module(std::uint32_t level, const torch::Device& device) const {
+    if (device.is_cpu()) return modules_[level];
+    torch::jit::Module copy = sources_[level].deepcopy();  // moving a module moves the tensors that its clones share
+    copy.to(device);
+    return torch::jit::freeze(copy);
+  }
 
  private:
   config::FamilyFile description_;
   std::vector<std::string> labels_;
   std::vector<LevelInfo> levels_;
+  bool has_gpu_;
   std::vector<torch::jit::Module> modules_;
+  std::vector<torch::jit::Module> sources_;  ///< not frozen; only where there is a GPU
   std::uint64_t bytes_ = 0;
 };
 
+/// Frames are prepared on the CPU; on a GPU the input is copied there and the logits back.
 class TorchScriptRunner final : public Runner {
  public:
-  TorchScriptRunner(std::shared_ptr<const Family> keep_alive, const TorchScriptFamily& family)
-      : keep_alive_(std::move(keep_alive)), family_(family), preprocessor_(family.description().preprocessing) {
+  /// Throws what LibTorch does where the device has no room.
+  TorchScriptRunner(std::shared_ptr<const Family> keep_alive, const TorchScriptFamily& family, torch::Device device)
+      : keep_alive_(std::move(keep_alive)),
+        family_(family),
+        device_(device),
+        preprocessor_(family.description().preprocessing) {
     for (const LevelInfo& level : family.levels()) {
       const auto side = static_cast<std::int64_t>(level.resolution);
       inputs_.push_back(torch::zeros({1, 3, side, side}));
-      modules_.push_back(family.module(static_cast<std::uint32_t>(modules_.size())));
+      modules_.push_back(family.module(static_cast<std::uint32_t>(modules_.size()), device));
     }
   }
 
   Result<void> prepare(std::uint32_t level, const ImageView& image) override {
+    if (failure_) return *failure_;
     at::Tensor& input = inputs_[level];
     return preprocessor_.run(image, family_.levels()[level].resolution,
                              {input.data_ptr<float>(), static_cast<std::size_t>(input.numel())});
   }
 
   Result<std::span<const float>> run(std::uint32_t level) override {
+    if (failure_) return *failure_;
     const c10::InferenceMode no_gradients;
     try {
-      output_ = modules_[level].forward({inputs_[level]}).toTensor().contiguous();
+      // Both copies are none on the CPU; the one back waits for the GPU.
+      output_ = modules_[level].forward({inputs_[level].to(device_)}).toTensor().to(torch::kCPU).contiguous();
     } catch (const std::exception& fault) {
-      return Error{ErrorCode::kFailed, "LibTorch failed on '" + family_.levels()[level].name +
-                                           "': " + first_line(fault.what())};
+      const Error error = error_of(fault, "LibTorch failed on '" + family_.levels()[level].name + "'", !device_.is_cpu());
+      if (error.code != ErrorCode::kFailed) failure_ = error;  // the processor, for good
+      return error;
     }
     const auto classes = static_cast<std::int64_t>(family_.description().classes);
     if (output_.scalar_type() != torch::kFloat32 || output_.dim() != 2 || output_.size(0) != 1 ||
@@ -93,7 +129,10 @@ class TorchScriptRunner final : public Runner {
   Result<void> warm_up() {
     for (std::uint32_t level = 0; level < modules_.size(); ++level) {
       const auto logits = run(level);
-      if (!logits) return Error{ErrorCode::kInvalidFamily, logits.error().message};
+      if (failure_) return *failure_;
+      // On a GPU it may be a tensor that the module makes on the CPU: no fault of the family, which serves there.
+      if (!logits)
+        return Error{device_.is_cpu() ? ErrorCode::kInvalidFamily : ErrorCode::kNotSupported, logits.error().message};
       for (const float logit : *logits) {
         if (!std::isfinite(logit)) {
           return Error{ErrorCode::kInvalidFamily, "'" + family_.levels()[level].name + "' answers NaN or infinity"};
@@ -106,16 +145,39 @@ class TorchScriptRunner final : public Runner {
  private:
   std::shared_ptr<const Family> keep_alive_;
   const TorchScriptFamily& family_;
+  torch::Device device_;
   Preprocessor preprocessor_;
   std::vector<at::Tensor> inputs_;
   std::vector<torch::jit::Module> modules_;
   at::Tensor output_;
+  std::optional<Error> failure_;  ///< of the processor
 };
 
+/// "cuda:0" where it is there.
+std::optional<torch::Device> gpu_device(const std::string& processor) {
+  for (const Gpu& gpu : find_gpus())
+    if (gpu.processor == processor) return torch::Device(processor);
+  return std::nullopt;
+}
+
 Result<std::unique_ptr<Runner>> TorchScriptFamily::make_runner(std::shared_ptr<const Family> self) const {
-  auto runner = std::make_unique<TorchScriptRunner>(std::move(self), *this);
+  auto runner = std::make_unique<TorchScriptRunner>(std::move(self), *this, torch::Device(torch::kCPU));
   if (auto warm = runner->warm_up(); !warm) return warm.error();
   return std::unique_ptr<Runner>(std::move(runner));
+}
+
+Result<std::unique_ptr<Runner>> TorchScriptFamily::make_runner_on(std::shared_ptr<const Family> self,
+                                                                  const std::string& processor) const {
+  if (processor == "cpu" || !has_gpu_) return Family::make_runner_on(std::move(self), processor);
+  try {
+    const auto device = gpu_device(processor);
+    if (!device) return Error{ErrorCode::kNotSupported, "there is no " + processor};
+    auto runner = std::make_unique<TorchScriptRunner>(std::move(self), *this, *device);
+    if (auto warm = runner->warm_up(); !warm) return warm.error();
+    return std::unique_ptr<Runner>(std::move(runner));
+  } catch (const std::exception& fault) {
+    return error_of(fault, "LibTorch cannot bring '" + description_.name + "' to " + processor, true);
+  }
 }
 
 }  // namespace

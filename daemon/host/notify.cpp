@@ -29,6 +29,10 @@ bool notify(const std::string& state) {
   return sent == static_cast<ssize_t>(state.size());
 }
 
+bool notify_start(const std::string& status, std::int64_t patience_s) {
+  return notify("STATUS=" + status + "\nEXTEND_TIMEOUT_USEC=" + std::to_string(patience_s * 1'000'000));
+}
+
 std::optional<std::int64_t> watchdog_interval_us() {
   const char* interval = std::getenv("WATCHDOG_USEC");
   const char* pid = std::getenv("WATCHDOG_PID");

@@ -12,6 +12,9 @@ namespace dofa::host {
 /// Sends e.g. "READY=1" or "STATUS=…" to $NOTIFY_SOCKET. False where it is set and the datagram could not be sent.
 bool notify(const std::string& state);
 
+/// While starting: what is going on, and that it may take another `patience_s` seconds, whatever TimeoutStartSec= says.
+bool notify_start(const std::string& status, std::int64_t patience_s);
+
 /// The watchdog's interval, µs, where the manager set one for this process ($WATCHDOG_USEC, $WATCHDOG_PID).
 std::optional<std::int64_t> watchdog_interval_us();
 

@@ -82,6 +82,7 @@ Gpus merge_gpus(const Reading<GpuSysfs>& sysfs, const Reading<NvmlGpus>& nvml, c
     }
     Gpu gpu;
     gpu.name = card.name;
+    gpu.pci_address = card.pci_address;
     fill_from_card(gpu, nvml, card);
     gpus.push_back(gpu);
   }

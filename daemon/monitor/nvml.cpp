@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 
 namespace dofa::monitor {
 namespace {
@@ -40,6 +41,7 @@ Result<NvmlApi> load_nvml(const std::string& library) {
   resolve(handle, "nvmlDeviceGetCount_v2", api.device_count);
   resolve(handle, "nvmlDeviceGetHandleByIndex_v2", api.device_by_index);
   resolve(handle, "nvmlDeviceGetName", api.name);
+  resolve(handle, "nvmlDeviceGetPciInfo_v3", api.pci_info);
   resolve(handle, "nvmlDeviceGetUtilizationRates", api.utilization);
   resolve(handle, "nvmlDeviceGetProcessUtilization", api.process_utilization);
   resolve(handle, "nvmlDeviceGetMemoryInfo", api.memory);
@@ -75,6 +77,11 @@ void NvmlProbe::rescan() {
     Card card;
     card.device = device;
     card.name = name.data();
+    NvmlPciInfo pci;
+    if (api_.pci_info != nullptr && api_.pci_info(device, &pci) == kSuccess) {
+      (void)std::snprintf(name.data(), name.size(), "%04x:%02x:%02x.0", pci.domain, pci.bus, pci.device);
+      card.pci_address = name.data();
+    }
     cards_.push_back(card);
   }
 }
@@ -98,6 +105,7 @@ std::optional<NvmlGpus> NvmlProbe::sample(std::int64_t now_us) {
 NvmlGpu NvmlProbe::read(Card& card, std::int64_t now_us) {
   NvmlGpu gpu;
   gpu.name = card.name;
+  gpu.pci_address = card.pci_address;
   NvmlUtilization utilization;
   if (api_.utilization != nullptr && api_.utilization(card.device, &utilization) == kSuccess &&
       utilization.gpu <= 100) {

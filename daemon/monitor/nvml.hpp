@@ -25,6 +25,15 @@ struct NvmlMemory {  // nvmlMemory_t, bytes
   unsigned long long free = 0;
   unsigned long long used = 0;
 };
+struct NvmlPciInfo {  // nvmlPciInfo_t
+  char legacy_address[16] = {};
+  unsigned domain = 0;
+  unsigned bus = 0;
+  unsigned device = 0;
+  unsigned device_id = 0;
+  unsigned subsystem_id = 0;
+  char address[32] = {};
+};
 struct NvmlProcessSample {  // nvmlProcessUtilizationSample_t
   unsigned pid = 0;
   unsigned long long time_us = 0;
@@ -43,6 +52,7 @@ struct NvmlApi {
   int (*device_count)(unsigned* count) = nullptr;
   int (*device_by_index)(unsigned index, Device* device) = nullptr;
   int (*name)(Device, char* name, unsigned length) = nullptr;
+  int (*pci_info)(Device, NvmlPciInfo*) = nullptr;
   int (*utilization)(Device, NvmlUtilization*) = nullptr;
   int (*process_utilization)(Device, NvmlProcessSample*, unsigned* count,
                              unsigned long long after_us) = nullptr;
@@ -59,6 +69,7 @@ struct NvmlApi {
 
 struct NvmlGpu {
   Name name;
+  Name pci_address;                   ///< "0000:01:00.0"; empty where the driver does not tell
   std::optional<double> load;         ///< 0..1
   std::optional<double> others_load;  ///< without our own process; absent where the driver does not tell
   std::optional<double> frequency_mhz;
@@ -88,6 +99,7 @@ class NvmlProbe {
   struct Card {
     NvmlApi::Device device;
     Name name;
+    Name pci_address;
     unsigned long long last_sample_us = 0;  // on the driver's clock
     double own_load = 0;
     std::int64_t own_seen_us = INT64_MIN / 2;

@@ -97,6 +97,7 @@ struct PowerSupply {
 /// One GPU, its values from the best source that has them: sysfs, then tegrastats, then NVML.
 struct Gpu {
   Name name;
+  Name pci_address;             ///< "0000:01:00.0"; empty where the source does not tell
   Reading<double> load;         ///< 0..1, everyone
   Reading<double> others_load;  ///< 0..1, other processes; absent where the driver does not tell
   Reading<double> frequency_mhz;

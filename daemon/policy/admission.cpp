@@ -90,13 +90,15 @@ LevelRange acceptable_levels(const Contract& contract, const FamilyProfile& fami
   const auto last = static_cast<std::uint32_t>(family.levels.size() - 1);
   LevelRange range{0, last};
   while (range.floor < last && (family.levels[range.floor].accuracy < contract.min_accuracy ||
-                                family.levels[range.floor].time_us[processor] <= 0)) {
+                                !family.levels[range.floor].offered(processor))) {
     ++range.floor;
   }
+  while (range.top > range.floor && !family.levels[range.top].offered(processor)) --range.top;
   if (contract.objective == Objective::kLatency) range.top = range.floor;
   if (contract.objective == Objective::kEnergy) {
     range.top = range.floor;
     for (std::uint32_t level = range.floor; level <= last; ++level) {
+      if (!family.levels[level].offered(processor)) continue;
       const double energy = family.levels[level].energy_mj[processor];
       if (energy > 0 && energy < family.levels[range.top].energy_mj[processor]) range.top = level;
     }

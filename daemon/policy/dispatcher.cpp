@@ -37,7 +37,8 @@ class Lane {
   /// deadline. Frames that cannot be on time anyway reserve nothing, and where two cannot both be, the nearer
   /// one counts.
   [[nodiscard]] double latest_finish_us(std::size_t head, std::span<const QueuedFrame> queue,
-                                        std::span<const ExpectedFrame> expected) const {
+                                        std::span<const ExpectedFrame> expected,
+                                        std::span<const std::size_t> taken = {}) const {
     double latest = static_cast<double>(kNoDeadline);
     std::size_t i = queue.size();
     std::size_t j = expected.size();
@@ -48,7 +49,8 @@ class Lane {
         const ExpectedFrame& frame = expected[--j];
         latest =
             reserve(latest, frame.arrival_us, frame.deadline_us, least_us(frame.session, frame.prepare_us));
-      } else if (const QueuedFrame& frame = queue[--i]; !frame.background && !hopeless(frame)) {
+      } else if (const QueuedFrame& frame = queue[--i];
+                 !frame.background && std::find(taken.begin(), taken.end(), i) == taken.end() && !hopeless(frame)) {
         latest = reserve(latest, now_us_, frame.deadline_us, least_us(frame.session, frame.prepare_us));
       }
     }
@@ -63,19 +65,52 @@ class Lane {
             level,
             reason,
             slowdown_.mean_us(profile),
-            slowdown_.quantile_us(profile, sessions_[frame.session].z)};
+            slowdown_.quantile_us(profile, sessions_[frame.session].z),
+            1,
+            {}};
   }
 
-  /// The most accurate level not above the ceiling that is finished by `finish_us`.
-  [[nodiscard]] DispatchDecision best(std::size_t index, const QueuedFrame& frame, double latest_us,
+  /// Lets further frames ride along with a decision to run one, if that pays. The largest batch is tried first.
+  [[nodiscard]] DispatchDecision with_company(DispatchDecision decision, std::span<const QueuedFrame> queue,
+                                              std::span<const ExpectedFrame> expected) const {
+    const LevelProfile& level = sessions_[queue[decision.frame].session].family->levels[decision.level];
+    const double alone_us = level.time_of_us(processor_, 1);
+    if (level.time_of_us(processor_, 2) <= 0) return decision;
+    std::array<std::size_t, kMaxBatch> members{decision.frame};
+    const std::uint32_t found = gather(members, decision.level, queue);
+    for (std::size_t i = kBatchSizes.size(); i-- > 0;) {
+      const std::uint32_t count = std::min(found, kBatchSizes[i]);
+      if (count <= (i > 0 ? kBatchSizes[i - 1] : 1)) continue;  // a smaller batch does
+      const double profile = level.batch_time_us[processor_][i];
+      if (profile <= 0 || profile >= count * alone_us) continue;
+      const std::span<const std::size_t> batch(members.data(), count);
+      if (finish_us(profile, batch, queue) > latest_for(batch, queue, expected)) continue;
+      decision.count = count;
+      decision.batch = members;
+      decision.mean_us = slowdown_.mean_us(profile);
+      decision.quantile_us = slowdown_.quantile_us(profile, widest_z(batch, queue));
+      break;
+    }
+    return decision;
+  }
+
+  /// The most accurate level not above the ceiling that is finished by `latest_us`, or that a batch makes possible: those
+  /// that ride along need no time of their own.
+  [[nodiscard]] DispatchDecision best(std::size_t index, std::span<const QueuedFrame> queue,
+                                      std::span<const ExpectedFrame> expected, double latest_us,
                                       DispatchReason at_ceiling) const {
+    const QueuedFrame& frame = queue[index];
     const DispatchSession& session = sessions_[frame.session];
     const double deadline = static_cast<double>(frame.deadline_us);
     DispatchReason reason = at_ceiling;
     for (std::uint32_t level = session.ceiling;; --level) {
-      if (profile_us(frame.session, level) <= 0 && level > session.floor) continue;  // not on this processor
+      if (!session.family->levels[level].offered(processor_) && level > session.floor) continue;  // not here
       const double done = static_cast<double>(now_us_) + needed_us(frame.session, level, frame.prepare_us);
-      if (done <= std::min(deadline, latest_us)) return run(index, frame, level, reason);
+      const bool in_time = done <= std::min(deadline, latest_us);
+      if (in_time || session.family->levels[level].time_of_us(processor_, 2) > 0) {
+        const DispatchDecision decision = with_company(run(index, frame, level, reason), queue, expected);
+        if (in_time || decision.count > 1) return decision;
+      }
       if (level == session.floor) {
         return run(index, frame, level,
                    done > deadline ? DispatchReason::kAtRisk : DispatchReason::kReserved);
@@ -85,6 +120,42 @@ class Lane {
   }
 
  private:
+  /// The frames that may run with the first of `members` at `level`, in deadline order and those above their rate last.
+  std::uint32_t gather(std::array<std::size_t, kMaxBatch>& members, std::uint32_t level,
+                       std::span<const QueuedFrame> queue) const {
+    const FamilyProfile* family = sessions_[queue[members[0]].session].family;
+    std::uint32_t count = 1;
+    for (const bool background : {false, true}) {
+      for (std::size_t i = 0; i < queue.size() && count < kMaxBatch; ++i) {
+        const QueuedFrame& frame = queue[i];
+        const DispatchSession& session = sessions_[frame.session];
+        if (i == members[0] || frame.background != background || session.family != family) continue;
+        if (level < session.floor || level > session.ceiling || hopeless(frame)) continue;
+        members[count++] = i;
+      }
+    }
+    return count;
+  }
+  [[nodiscard]] double widest_z(std::span<const std::size_t> batch, std::span<const QueuedFrame> queue) const {
+    double z = 0;
+    for (const std::size_t i : batch) z = std::max(z, sessions_[queue[i].session].z);
+    return z;
+  }
+  [[nodiscard]] double finish_us(double profile, std::span<const std::size_t> batch,
+                                 std::span<const QueuedFrame> queue) const {
+    double finish = static_cast<double>(now_us_) + slowdown_.quantile_us(profile, widest_z(batch, queue));
+    for (const std::size_t i : batch) finish += queue[i].prepare_us;
+    return finish;
+  }
+  /// When the batch has to be finished: by its members' deadlines, and early enough for all others.
+  [[nodiscard]] double latest_for(std::span<const std::size_t> batch, std::span<const QueuedFrame> queue,
+                                  std::span<const ExpectedFrame> expected) const {
+    double latest = static_cast<double>(kNoDeadline);
+    for (const std::size_t i : batch) latest = std::min(latest, static_cast<double>(queue[i].deadline_us));
+    constexpr std::size_t kBeforeAll = SIZE_MAX;  // all the others count, wherever they stand
+    return std::min(latest, latest_finish_us(kBeforeAll, queue, expected, batch));
+  }
+
   static double reserve(double latest, std::int64_t arrival_us, std::int64_t deadline_us, double least) {
     const double alone = static_cast<double>(deadline_us) - least;
     if (alone < static_cast<double>(arrival_us)) return latest;
@@ -113,10 +184,11 @@ DispatchDecision dispatch(std::int64_t now_us, std::uint32_t processor, const Sl
     if (frame.background && !(informed && lane.hopeless(frame) && sessions[frame.session].when_late == WhenLate::kDrop)) {
       if (background == nullptr) background = &frame;
     } else if (!lane.hopeless(frame)) {
-      return lane.best(index, frame, lane.latest_finish_us(index, queue, expected), DispatchReason::kCeiling);
+      return lane.best(index, queue, expected, lane.latest_finish_us(index, queue, expected),
+                       DispatchReason::kCeiling);
     } else if (sessions[frame.session].when_late == WhenLate::kDrop) {
       if (!informed) return lane.run(index, frame, sessions[frame.session].floor, DispatchReason::kProbe);
-      return {DispatchDecision::Action::kDrop, index, 0, DispatchReason::kHopeless, 0.0, 0.0};
+      return {DispatchDecision::Action::kDrop, index, 0, DispatchReason::kHopeless, 0.0, 0.0, 1, {}};
     } else if (late == nullptr) {
       late = &frame;
     }
@@ -127,7 +199,7 @@ DispatchDecision dispatch(std::int64_t now_us, std::uint32_t processor, const Sl
   }
   if (background != nullptr) {
     const auto index = static_cast<std::size_t>(background - queue.data());
-    return lane.best(index, *background, lane.latest_finish_us(queue.size(), queue, expected),
+    return lane.best(index, queue, expected, lane.latest_finish_us(queue.size(), queue, expected),
                      DispatchReason::kBackground);
   }
   return {};

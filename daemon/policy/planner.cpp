@@ -44,7 +44,8 @@ class LanePlan {
       demands.push_back(demand(*session, session->ceiling, [&](std::uint32_t level) {
         const double share = session->levels[level].kept_share;
         const bool proved = level == session->ceiling ? share >= options_.give_up : share >= kMostlyKept;
-        return proved ? std::min(need(*session, level), session->budget_us) : need(*session, level);
+        const double needed = need(*session, level);
+        return proved && std::isfinite(needed) ? std::min(needed, session->budget_us) : needed;
       }));
     }
     const Allocation plan = allocate(demands, options_.capacity, options_.fairness);
@@ -224,7 +225,9 @@ double utilisation(const PlannedSession& session, std::uint32_t level, std::uint
 double needed_us(const PlannedSession& session, std::uint32_t level, std::uint32_t processor,
                  const SlowdownFilter& slowdown, double margin) {
   const double profile = session.family->levels[level].time_us[processor];
-  if (profile <= 0) return std::numeric_limits<double>::infinity();
+  // The floor is never dominated, unless it was fixed by hand.
+  const bool offered = session.family->levels[level].offered(processor) || level == session.floor;
+  if (profile <= 0 || !offered) return std::numeric_limits<double>::infinity();
   return (session.prepare_us + slowdown.quantile_us(profile, session.z)) * (1 + margin);
 }
 
@@ -257,6 +260,8 @@ const char* describe(PlanReason reason) {
       return "a higher level has been within reach long enough";
     case PlanReason::kMoved:
       return "another lane suits better";
+    case PlanReason::kLost:
+      return "the processor was lost";
     case PlanReason::kOverloaded:
       return "not even the lowest acceptable level keeps the contract";
   }

@@ -39,6 +39,7 @@ enum class PlanReason : std::uint8_t {
   kSharing,     ///< another session needs the room
   kRecovered,   ///< a higher level has been within reach for a whole dwell
   kMoved,       ///< another lane suits better
+  kLost,        ///< its processor was lost
   kOverloaded,  ///< not even the lowest acceptable level keeps the contract
 };
 const char* describe(PlanReason reason);
@@ -66,7 +67,7 @@ struct PlannedSession {
 /// Share of a lane's time that a session takes at this level.
 double utilisation(const PlannedSession& session, std::uint32_t level, std::uint32_t processor,
                    const SlowdownFilter& slowdown);
-/// c + q at this level, inflated by `margin`; infinite where the processor has no such point.
+/// c + q at this level, inflated by `margin`; infinite where the processor has no such point, or a better one.
 double needed_us(const PlannedSession& session, std::uint32_t level, std::uint32_t processor,
                  const SlowdownFilter& slowdown, double margin = 0);
 

@@ -7,10 +7,7 @@ namespace dofa::policy {
 namespace {
 
 constexpr double kBurst = 2;
-constexpr double kMoveGain = 0.15;  // of a session's weight; less is not worth a cold cache
-constexpr double kTieBreak = 0.01;
 constexpr std::uint32_t kNowhere = UINT32_MAX;
-constexpr std::int64_t kStayUs = 5'000'000;  // between two moves of a session whose contract is kept
 
 }  // namespace
 
@@ -34,30 +31,61 @@ Result<Applicant> Policy::applicant(const Contract& contract, const FamilyProfil
     if (found == processors_.end()) {
       return Error{ErrorCode::kInvalidArgument, "processor '" + *contract.processor + "' is not there"};
     }
-    result.processor = static_cast<std::uint32_t>(found - processors_.begin());
+    const auto processor = static_cast<std::uint32_t>(found - processors_.begin());
+    result.processor = processor;
+    if (std::none_of(family.levels.begin(), family.levels.end(),
+                     [&](const LevelProfile& level) { return level.time_us[processor] > 0; })) {
+      return Error{ErrorCode::kNotSupported, "this family does not run on " + *contract.processor};
+    }
+    if (std::none_of(lanes_.begin(), lanes_.end(),
+                     [&](const LaneSpec& lane) { return lane.processor == processor && lane.usable; })) {
+      return Error{ErrorCode::kNotReady, "processor '" + *contract.processor + "' is lost at the moment"};
+    }
   }
   return result;
 }
 
-std::vector<Applicant> Policy::others(const Session* without) const {
-  std::vector<Applicant> result;
+Applicant Policy::as_admitted(const Session& session) const {
+  return {session.contract,        session.family.get(),   session.processor, session.lane,
+          session.plan.prepare_us, session.plan.period_us};
+}
+
+/// All but those whose contract a lost processor has made impossible: without them the machine at rest could keep the
+/// rest, so they are no reason to refuse anybody.
+std::vector<Policy::Session*> Policy::kept(const Session* without) const {
+  std::vector<Session*> result;
   for (const auto& session : sessions_) {
-    if (!session || session.get() == without) continue;
-    result.push_back({session->contract, session->family.get(), session->processor, session->lane,
-                      session->plan.prepare_us, session->plan.period_us});
+    if (session && session.get() != without && lanes_[session->lane].usable) result.push_back(session.get());
+  }
+  if (std::all_of(lanes_.begin(), lanes_.end(), [](const LaneSpec& lane) { return lane.usable; })) return result;
+  std::vector<Applicant> applicants;
+  for (const Session* session : result) {
+    applicants.push_back(as_admitted(*session));
+    applicants.back().lane.reset();
+  }
+  const std::vector<SlowdownFilter> at_rest(slowdowns_.size());
+  if (!admit(applicants, lanes_, at_rest, options_.capacity)) {
+    std::erase_if(result, [](const Session* session) { return !session->plan.met; });
   }
   return result;
 }
 
-/// Lanes for the others, in the order of their ids, and last for the candidate. Admission goes by the machine
-/// at rest: a contract outlives the load of the moment, which ContractUnmet reports.
-Result<std::vector<std::uint32_t>> Policy::place(const Applicant& candidate, const Session* without) const {
+/// Admission goes by the machine at rest: a contract outlives the load of the moment, which ContractUnmet reports.
+Result<Policy::Placing> Policy::place(const Applicant& candidate, const Session* without) const {
   const std::vector<SlowdownFilter> at_rest(slowdowns_.size());
-  std::vector<Applicant> applicants = others(without);
+  Placing placing{kept(without), {}};
+  std::vector<Applicant> applicants;
+  for (const Session* session : placing.kept) applicants.push_back(as_admitted(*session));
   applicants.push_back(candidate);
-  if (auto lanes = admit(applicants, lanes_, at_rest, options_.capacity)) return *lanes;
-  for (Applicant& applicant : applicants) applicant.lane.reset();
-  if (auto lanes = admit(applicants, lanes_, at_rest, options_.capacity)) return *lanes;
+  auto lanes = admit(applicants, lanes_, at_rest, options_.capacity);
+  if (!lanes) {
+    for (Applicant& applicant : applicants) applicant.lane.reset();
+    lanes = admit(applicants, lanes_, at_rest, options_.capacity);
+  }
+  if (lanes) {
+    placing.lanes = std::move(*lanes);
+    return placing;
+  }
   std::string message = "the contract does not fit beside the admitted ones";
   if (auto nearest = nearest_contract(applicants, lanes_, at_rest, options_.capacity)) {
     message += "; the nearest that does: " + describe_difference(candidate.contract, *nearest);
@@ -68,8 +96,8 @@ Result<std::vector<std::uint32_t>> Policy::place(const Applicant& candidate, con
 Result<SessionId> Policy::open(const Contract& contract, FamilyPtr family, std::int64_t now_us) {
   Result<Applicant> candidate = applicant(contract, *family);
   if (!candidate) return candidate.error();
-  const Result<std::vector<std::uint32_t>> lanes = place(*candidate, nullptr);
-  if (!lanes) return lanes.error();
+  const Result<Placing> placing = place(*candidate, nullptr);
+  if (!placing) return placing.error();
 
   auto free = std::find(sessions_.begin(), sessions_.end(), nullptr);
   if (free == sessions_.end()) free = sessions_.insert(free, nullptr);
@@ -79,12 +107,8 @@ Result<SessionId> Policy::open(const Contract& contract, FamilyPtr family, std::
   auto session = std::make_unique<Session>();
   session->family = std::move(family);
   Session& opened = *session;
-  std::vector<Session*> order;
-  for (const auto& other : sessions_) {
-    if (other) order.push_back(other.get());
-  }
   *free = std::move(session);
-  settle(opened, *candidate, order, *lanes, now_us);
+  settle(opened, *candidate, *placing, now_us);
   opened.published = this->session(id);
   return id;
 }
@@ -94,20 +118,15 @@ Result<void> Policy::change(SessionId id, const Contract& contract, std::int64_t
   Result<Applicant> candidate = applicant(contract, *session.family);
   if (!candidate) return candidate.error();
   candidate->prepare_us = session.plan.prepare_us;
-  const Result<std::vector<std::uint32_t>> lanes = place(*candidate, &session);
-  if (!lanes) return lanes.error();
-  std::vector<Session*> order;
-  for (const auto& other : sessions_) {
-    if (other && other.get() != &session) order.push_back(other.get());
-  }
-  settle(session, *candidate, order, *lanes, now_us);
+  const Result<Placing> placing = place(*candidate, &session);
+  if (!placing) return placing.error();
+  settle(session, *candidate, *placing, now_us);
   return {};
 }
 
 /// Puts the contract in force: moves the others where admission had to, then starts the session on the best
 /// of the lanes that admit it.
-void Policy::settle(Session& session, const Applicant& as, std::span<Session* const> order,
-                    std::span<const std::uint32_t> lanes, std::int64_t now_us) {
+void Policy::settle(Session& session, const Applicant& as, const Placing& placing, std::int64_t now_us) {
   session.contract = as.contract;
   session.processor = as.processor;
   session.rate = TokenBucket(as.contract.period_us.value_or(0), kBurst);
@@ -115,16 +134,16 @@ void Policy::settle(Session& session, const Applicant& as, std::span<Session* co
   session.plan.prepare_us = as.prepare_us;
   session.lane = kNowhere;
   bool moved = false;
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    if (order[i]->lane == lanes[i]) continue;
-    start_on(*order[i], lanes[i], now_us, PlanReason::kMoved);
+  for (std::size_t i = 0; i < placing.kept.size(); ++i) {
+    if (placing.kept[i]->lane == placing.lanes[i]) continue;
+    start_on(*placing.kept[i], placing.lanes[i], now_us, PlanReason::kMoved);
     moved = true;
   }
-  std::uint32_t best = lanes.back();
+  std::uint32_t best = placing.lanes.back();
   if (!moved) {  // with the others where they are, another lane may admit it too and give more
     double most = gain(session, best, now_us);
     for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) {
-      if (lane == lanes.back() || !admits(as, &session, lane)) continue;
+      if (lane == placing.lanes.back() || !admits(as, &session, lane)) continue;
       if (const double here = gain(session, lane, now_us); here > most) {
         most = here;
         best = lane;
@@ -135,7 +154,8 @@ void Policy::settle(Session& session, const Applicant& as, std::span<Session* co
 }
 
 bool Policy::admits(const Applicant& candidate, const Session* without, std::uint32_t lane) const {
-  std::vector<Applicant> applicants = others(without);
+  std::vector<Applicant> applicants;
+  for (const Session* session : kept(without)) applicants.push_back(as_admitted(*session));
   applicants.push_back(candidate);
   applicants.back().lane = lane;
   const std::vector<SlowdownFilter> at_rest(slowdowns_.size());
@@ -164,10 +184,16 @@ void Policy::set_family(SessionId id, FamilyPtr family, std::int64_t now_us) {
   const std::size_t levels = session.family->levels.size();
   session.family = std::move(family);
   session.plan.family = session.family.get();
+  if (!allowed(session, session.lane) && lanes_[session.lane].usable) {
+    evict(session, now_us);  // it no longer runs there
+    return refresh();
+  }
   const LevelRange range =
       acceptable_levels(session.contract, *session.family, lanes_[session.lane].processor);
   const bool as_before = levels == session.family->levels.size() && range.floor == session.plan.floor &&
-                         range.top == session.plan.top;
+                         range.top == session.plan.top &&
+                         (session.plan.ceiling == range.floor ||
+                          session.family->levels[session.plan.ceiling].offered(lanes_[session.lane].processor));
   if (!as_before) start_on(session, session.lane, now_us, PlanReason::kOpened);
   refresh();
 }
@@ -178,85 +204,6 @@ std::vector<PlannedSession*> Policy::on_lane(std::uint32_t lane) const {
     if (session && session->lane == lane) result.push_back(&session->plan);
   }
   return result;
-}
-
-bool Policy::allowed(const Session& session, std::uint32_t lane) const {
-  return lanes_[lane].usable && (!session.processor || *session.processor == lanes_[lane].processor);
-}
-
-/// What the session would add to a lane's worth, the others' loss deducted; a free lane breaks ties.
-double Policy::gain(const Session& session, std::uint32_t lane, std::int64_t now_us) const {
-  const std::uint32_t processor = lanes_[lane].processor;
-  std::vector<PlannedSession> trial;
-  for (const PlannedSession* other : on_lane(lane)) {
-    if (other != &session.plan) trial.push_back(*other);
-  }
-  trial.push_back(planned({session.contract, session.family.get(), session.processor, lane,
-                           session.plan.prepare_us, session.plan.period_us},
-                          processor));
-  std::vector<PlannedSession*> pointers;
-  for (PlannedSession& each : trial) pointers.push_back(&each);
-  const auto total = [&](std::size_t count) {
-    double worth = 0;
-    double used = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      worth += trial[i].weight * (trial[i].met ? 1 + trial[i].family->worth(trial[i].ceiling) : 0);
-      used += utilisation(trial[i], trial[i].ceiling, processor, slowdowns_[processor]);
-    }
-    return worth - kTieBreak * used;
-  };
-  const double before = total(trial.size() - 1);
-  plan_fresh(now_us, trial.back(), pointers, processor, slowdowns_[processor], options_);
-  return total(trial.size()) - before;
-}
-
-void Policy::consider_moving(std::int64_t now_us) {
-  if (lanes_.size() < 2 || sessions_.empty()) return;
-  next_to_move_ = (next_to_move_ + 1) % static_cast<SessionId>(sessions_.size());
-  Session* session = sessions_[next_to_move_].get();
-  if (session == nullptr || (session->plan.met && now_us - session->moved_us < kStayUs)) return;
-  bool elsewhere = false;
-  for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) {
-    elsewhere |= lane != session->lane && allowed(*session, lane);
-  }
-  if (!elsewhere) return;
-  std::uint32_t best = session->lane;
-  double most = lanes_[best].usable ? gain(*session, best, now_us) + kMoveGain * session->plan.weight : -1;
-  for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) {
-    if (lane == session->lane || !allowed(*session, lane)) continue;
-    if (const double here = gain(*session, lane, now_us); here > most) {
-      most = here;
-      best = lane;
-    }
-  }
-  if (best != session->lane) start_on(*session, best, now_us, PlanReason::kMoved);
-}
-
-void Policy::set_usable(std::uint32_t processor, bool usable, std::int64_t now_us) {
-  for (LaneSpec& lane : lanes_) {
-    if (lane.processor == processor) lane.usable = usable;
-  }
-  if (usable) return;
-  for (const auto& session : sessions_) {
-    if (!session || lanes_[session->lane].usable) continue;
-    std::optional<std::uint32_t> best;
-    double most = 0;
-    for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) {
-      if (!allowed(*session, lane)) continue;
-      const double here = gain(*session, lane, now_us);
-      if (!best || here > most) {
-        best = lane;
-        most = here;
-      }
-    }
-    if (best) {
-      start_on(*session, *best, now_us, PlanReason::kMoved);
-    } else {
-      session->plan.met = false;
-      session->plan.reason = PlanReason::kOverloaded;
-    }
-  }
-  refresh();
 }
 
 /// Keeps why a plan moved a session until plan() tells; a later tick would overwrite it.
@@ -283,9 +230,10 @@ SessionPlan Policy::session(SessionId id) const {
 
 std::optional<Contract> Policy::nearest(SessionId id) const {
   const Session& session = *sessions_[id];
-  std::vector<Applicant> applicants = others(&session);
-  applicants.push_back({session.contract, session.family.get(), session.processor, std::nullopt,
-                        session.plan.prepare_us, session.plan.period_us});
+  std::vector<Applicant> applicants;
+  for (const Session* other : kept(&session)) applicants.push_back(as_admitted(*other));
+  applicants.push_back(as_admitted(session));
+  applicants.back().lane.reset();
   return nearest_contract(applicants, lanes_, slowdowns_, options_.capacity);
 }
 

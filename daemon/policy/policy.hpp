@@ -60,7 +60,9 @@ struct FinishedFrame {
   std::int64_t finished_us = 0;  ///< answered
   std::int64_t deadline_us = kNoDeadline;
   double prepare_us = 0;    ///< measured preprocessing time
-  double inference_us = 0;  ///< measured inference time: all that the filter learns from
+  double inference_us = 0;  ///< measured inference time, of the whole batch: all that the filter learns from
+  std::uint32_t batch = 1;  ///< frames that were run at once
+  bool teaches = true;      ///< false for all but one of a batch: it is one measurement
 };
 
 /// A session's place after its latest plan.
@@ -104,7 +106,8 @@ class Policy {
 
   /// How slow the monitor expects this processor to run us (expected_cpu_slowdown; NaN: no idea).
   void load(std::uint32_t processor, double expected_slowdown, std::int64_t now_us);
-  /// A processor came or went (lost GPU); its sessions move at once where they can.
+  /// A processor came or went (lost GPU); its sessions move at once where they can. Those that cannot stay, unmet, and
+  /// are no reason to refuse others.
   void set_usable(std::uint32_t processor, bool usable, std::int64_t now_us);
   void suspended(std::int64_t now_us);
   /// One tick. The result stays valid until the next call.
@@ -122,6 +125,9 @@ class Policy {
     return slowdowns_[processor];
   }
   [[nodiscard]] std::uint32_t processor_of(std::uint32_t lane) const { return lanes_[lane].processor; }
+  [[nodiscard]] const std::string& processor_name(std::uint32_t processor) const { return processors_[processor]; }
+  [[nodiscard]] std::size_t processors() const { return processors_.size(); }
+  [[nodiscard]] bool usable(std::uint32_t lane) const { return lanes_[lane].usable; }
   [[nodiscard]] std::uint32_t lanes() const { return static_cast<std::uint32_t>(lanes_.size()); }
 
  private:
@@ -135,21 +141,30 @@ class Policy {
     SessionStats stats;
     std::int64_t last_arrival_us = INT64_MIN;
     std::int64_t moved_us = INT64_MIN / 2;
+    std::int64_t stay_us = 0;                    // how long it stays where its contract is kept
     SessionPlan published;                       // what the last plan() told
     PlanReason reason = PlanReason::kUnchanged;  // of what changed since
   };
 
+  /// The sessions that admission has to keep, and lanes for them and, last, for the candidate.
+  struct Placing {
+    std::vector<Session*> kept;
+    std::vector<std::uint32_t> lanes;
+  };
   Result<Applicant> applicant(const Contract& contract, const FamilyProfile& family) const;
-  [[nodiscard]] std::vector<Applicant> others(const Session* without) const;
+  [[nodiscard]] Applicant as_admitted(const Session& session) const;
+  [[nodiscard]] std::vector<Session*> kept(const Session* without) const;
   [[nodiscard]] bool allowed(const Session& session, std::uint32_t lane) const;
-  Result<std::vector<std::uint32_t>> place(const Applicant& candidate, const Session* without) const;
+  Result<Placing> place(const Applicant& candidate, const Session* without) const;
   [[nodiscard]] bool admits(const Applicant& candidate, const Session* without, std::uint32_t lane) const;
-  void settle(Session& session, const Applicant& as, std::span<Session* const> order,
-              std::span<const std::uint32_t> lanes, std::int64_t now_us);
+  void settle(Session& session, const Applicant& as, const Placing& placing, std::int64_t now_us);
   void start_on(Session& session, std::uint32_t lane, std::int64_t now_us, PlanReason reason);
   [[nodiscard]] std::vector<PlannedSession*> on_lane(std::uint32_t lane) const;
   [[nodiscard]] double gain(const Session& session, std::uint32_t lane, std::int64_t now_us) const;
+  [[nodiscard]] bool in_distress(const Session& session) const;
+  void move_to_best(Session& session, bool fleeing, std::int64_t now_us);
   void consider_moving(std::int64_t now_us);
+  void evict(Session& session, std::int64_t now_us);
   void note_reasons();
   void refresh();
 

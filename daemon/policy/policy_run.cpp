@@ -53,7 +53,9 @@ void Policy::finished(const FinishedFrame& frame) {
   Session& session = *sessions_[frame.session];
   const LevelProfile& level = session.family->levels[frame.level];
   const std::uint32_t processor = lanes_[frame.lane].processor;
-  slowdowns_[processor].observe(level.time_us[processor], frame.inference_us, frame.finished_us);
+  if (frame.teaches) {
+    slowdowns_[processor].observe(level.time_of_us(processor, frame.batch), frame.inference_us, frame.finished_us);
+  }
   session.plan.prepare_us = follow(session.plan.prepare_us, frame.prepare_us);
   session.stats.served(frame.finished_us <= frame.deadline_us, level.accuracy,
                        static_cast<double>(frame.started_us - frame.arrived_us),

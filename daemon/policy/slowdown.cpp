@@ -153,4 +153,10 @@ double expected_cpu_slowdown(const CpuPressure& pressure) {
   return 0.5 * (sharing + waiting);
 }
 
+double expected_gpu_slowdown(double others_load) {
+  constexpr double kLargestShare = 0.8;  // however much they want, the driver's time slices leave us some
+  if (!std::isfinite(others_load)) return std::nan("");
+  return 1.0 / (1.0 - std::clamp(others_load, 0.0, kLargestShare));
+}
+
 }  // namespace dofa::policy

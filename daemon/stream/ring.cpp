@@ -36,7 +36,7 @@ std::uint64_t duration(std::int64_t us) {
 }
 
 /// All but the last byte of a field that is zero already.
-void copy_text(std::span<char> field, const std::string& text) {
+void copy_text(std::span<char> field, std::string_view text) {
   std::copy_n(text.data(), std::min(text.size(), field.size() - 1), field.data());
 }
 
@@ -90,9 +90,20 @@ dofa_slot& Ring::head_of(std::uint32_t index) const {
 }
 
 Ring::Visit Ring::visit() {
+  const std::lock_guard lock(visiting_);
+  return look();
+}
+
+void Ring::try_visit() {
+  const std::unique_lock lock(visiting_, std::try_to_lock);
+  if (lock) (void)look();  // that it has gone, or is a nuisance, is visit()'s to tell
+}
+
+Ring::Visit Ring::look() {
   char bell = 0;
   const ssize_t got = recv(doorbell_.get(), &bell, sizeof bell, MSG_DONTWAIT);
   if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) return Visit::kGone;
+  if (got < 0) return fruitless_ < kMaxFruitless ? Visit::kServed : Visit::kNuisance;  // taken off by another visit
   count_refused();
   bool took = false;
   for (std::uint32_t n = 0, first = next_; n < layout_.slots; ++n) {
@@ -128,7 +139,7 @@ bool Ring::take(std::uint32_t index) {
   frame.image = {slot_at(index) + layout_.pixels_offset, checked->layout};
   frame.relative_deadline_us = checked->deadline_us;
   frame.ring_ = shared_from_this();
-  frame.taken_.store(true, std::memory_order_relaxed);  // only this thread asks
+  frame.taken_.store(true, std::memory_order_relaxed);  // only visitors ask, and they have the lock
   dofa_slot_set_state(&slot, DOFA_SLOT_TAKEN);
   const auto submitted = runtime_.submit(session_, frame);
   if (!submitted) frame.done(&submitted.error(), frame.answer);
@@ -156,7 +167,7 @@ void Ring::answer(const SlotFrame& frame, const Error* error, const control::Fra
     result.level = answer.level;
     result.top_count = tops;
     result.raw_count = static_cast<std::uint32_t>(raw.size());
-    copy_text(result.processor, "cpu");
+    copy_text(result.processor, answer.processor);
   }
   publish(frame.index_, result);
 }

@@ -39,10 +39,12 @@ Server::Server(control::Runtime& runtime)
   if (!watch(EPOLL_CTL_ADD, stop_.get(), kStop, EPOLLIN)) {
     throw std::system_error(errno, std::generic_category(), "streams: epoll");
   }
+  runtime_.set_bell_listener(this);
   thread_ = std::thread([this] { serve(); });
 }
 
 Server::~Server() {
+  runtime_.set_bell_listener(nullptr);
   (void)eventfd_write(stop_.get(), 1);
   thread_.join();
   for (const auto& [id, ring] : rings_) ring->hang_up();
@@ -102,6 +104,7 @@ Result<control::StreamEnds> Server::open_stream(const std::shared_ptr<control::S
   if (!watch(EPOLL_CTL_ADD, ring->doorbell(), id, kBells)) {
     return Error{ErrorCode::kFailed, "the doorbell cannot be watched"};
   }
+  runtime_.watch_bell(*session, ring->doorbell(), id);
   rings_.emplace(id, std::move(ring));
   spdlog::debug("session {}: stream of {} slots, {} bytes opened", session->identity().id, layout->slots,
                 layout->bytes);
@@ -128,6 +131,7 @@ std::shared_ptr<Ring> Server::forget(Rings::iterator at) {
   std::shared_ptr<Ring> ring = std::move(at->second);
   rings_.erase(at);
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, ring->doorbell(), nullptr);
+  runtime_.unwatch_bell(ring->doorbell());
   ring->hang_up();
   closing_.push_back(ring);
   spdlog::debug("session {}: stream closed", ring->session().identity().id);
@@ -148,6 +152,17 @@ void Server::serve() {
   }
 }
 
+void Server::rung(std::uint64_t id) {
+  std::shared_ptr<Ring> ring;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto at = rings_.find(id);
+    if (at == rings_.end()) return;
+    ring = at->second;
+  }
+  ring->try_visit();
+}
+
 void Server::visit(StreamId id, std::uint32_t events) {
   std::shared_ptr<Ring> ring;
   {
@@ -166,6 +181,7 @@ void Server::visit(StreamId id, std::uint32_t events) {
     (void)forget(at);  // `ring` keeps it until the lock is let go
   } else {
     (void)watch(EPOLL_CTL_MOD, ring->doorbell(), id, 0);  // it can only fail for a ring that is gone
+    runtime_.unwatch_bell(ring->doorbell());
     muted_.push_back({id, control::now_us() + kMuteUs});
   }
 }
@@ -175,7 +191,10 @@ void Server::unmute(std::int64_t now) {
   std::erase_if(muted_, [&](const Muted& muted) {
     if (now < muted.until_us) return false;
     const auto at = rings_.find(muted.id);
-    if (at != rings_.end()) (void)watch(EPOLL_CTL_MOD, at->second->doorbell(), muted.id, kBells);
+    if (at != rings_.end()) {
+      (void)watch(EPOLL_CTL_MOD, at->second->doorbell(), muted.id, kBells);
+      runtime_.watch_bell(at->second->session(), at->second->doorbell(), muted.id);
+    }
     return true;
   });
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // All frame streams, served by one thread that sleeps until a doorbell rings. Each round visits every ring
 // that rang once, so no application can keep the thread for itself; one that keeps ringing for nothing is
-// muted for a moment. Thread-safe. Destroy it before the runtime; frames on their way keep their rings until
-// they are answered.
+// muted for a moment. An idle lane hears the bells of its sessions as well and takes their frames itself, so
+// that a frame need not wake two threads one after the other; whoever comes second finds nothing to do.
+// Thread-safe. Destroy it before the runtime; frames on their way keep their rings until they are answered.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@
 
 namespace dofa::stream {
 
-class Server final : public control::StreamGate {
+class Server final : public control::StreamGate, private control::BellListener {
  public:
   /// Throws std::system_error where the system has no descriptors left.
   explicit Server(control::Runtime& runtime);
@@ -40,6 +41,7 @@ class Server final : public control::StreamGate {
   };
 
   void serve();
+  void rung(std::uint64_t id) override;  ///< on an idle lane's thread
   void visit(StreamId id, std::uint32_t events);
   void unmute(std::int64_t now);
   [[nodiscard]] bool watch(int operation, int fd, StreamId id, std::uint32_t events) const;

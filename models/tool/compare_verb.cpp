@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "daemon/engine/gpus.hpp"
+#include "daemon/engine/ofa_gpu.hpp"
 #include "daemon/engine/ofa_model.hpp"
 #include "daemon/engine/thread.hpp"
 #include "models/tool/family_folder.hpp"
@@ -16,11 +18,12 @@ namespace {
 
 constexpr double kDefaultTolerance = 1e-4;
 
-constexpr std::array<Option, 5> kOptions{{
+constexpr std::array<Option, 6> kOptions{{
     {"--subnets", "FILE", "architectures by name; otherwise subnets.json beside the reference file"},
     {"--tolerance", "X", "largest difference allowed, relative to the range of the logits (1e-4)"},
     {"--stem-stride", "N", "of a checkpoint: stride of the first convolution, 1 or 2 (2)"},
     {"--stage-strides", "LIST", "of a checkpoint: strides of the five stages (2,2,2,1,2)"},
+    {"--cuda-precision", "P", "fp32 or fp16: of the executor 'cuda', which runs where there is a GPU (fp32)"},
     {"--json", "", "print subnets[].{name,executor,max_rel_diff} and max_rel_diff"},
 }};
 
@@ -103,13 +106,26 @@ Result<double> difference(engine::OfaExecutor& executor, std::uint32_t level, co
   return largest / static_cast<double>(high - low);
 }
 
+using Maker = Result<std::shared_ptr<const engine::OfaBackend>> (*)(const std::shared_ptr<const engine::OfaModel>&);
+
+Result<std::shared_ptr<const engine::OfaBackend>> make_cuda_exact(const std::shared_ptr<const engine::OfaModel>& model) {
+  return engine::make_ofa_gpu_backend(model, {engine::GpuPrecision::kFloat, 1});
+}
+Result<std::shared_ptr<const engine::OfaBackend>> make_cuda_half(const std::shared_ptr<const engine::OfaModel>& model) {
+  return engine::make_ofa_gpu_backend(model, {engine::GpuPrecision::kHalf, 1});
+}
+
+/// Every way to run a model that this machine has.
 Result<std::vector<Outcome>> compare_all(const std::shared_ptr<const engine::OfaModel>& model,
-                                         const std::vector<Case>& cases) {
+                                         const std::vector<Case>& cases, Maker make_cuda) {
+  std::vector<std::pair<std::string_view, Maker>> executors;
+  for (const engine::OfaBackendEntry& entry : engine::ofa_backends()) executors.emplace_back(entry.name, entry.make);
+  if (!engine::find_gpus().empty()) executors.emplace_back("cuda", make_cuda);
   std::vector<Outcome> outcomes;
-  for (const engine::OfaBackendEntry& entry : engine::ofa_backends()) {
-    const auto backend = entry.make(model);
+  for (const auto& [name, make] : executors) {
+    const auto backend = make(model);
     if (!backend && backend.error().code == ErrorCode::kNotSupported) {
-      std::fprintf(stderr, "dofa-model: executor '%s' is left out: %s\n", std::string(entry.name).c_str(),
+      std::fprintf(stderr, "dofa-model: executor '%s' is left out: %s\n", std::string(name).c_str(),
                    backend.error().message.c_str());
       continue;
     }
@@ -119,7 +135,7 @@ Result<std::vector<Outcome>> compare_all(const std::shared_ptr<const engine::Ofa
     for (std::uint32_t level = 0; level < cases.size(); ++level) {
       const auto largest = difference(**executor, level, cases[level]);
       if (!largest) return largest.error();
-      outcomes.push_back({cases[level].name, entry.name, *largest});
+      outcomes.push_back({cases[level].name, name, *largest});
     }
   }
   return outcomes;
@@ -128,6 +144,8 @@ Result<std::vector<Outcome>> compare_all(const std::shared_ptr<const engine::Ofa
 Result<int> run(const Arguments& arguments) {
   const auto& words = arguments.positional(2, 2);
   const double tolerance = arguments.number("--tolerance", kDefaultTolerance, 0, 1);
+  const std::string precision = arguments.text("--cuda-precision").value_or("fp32");
+  if (precision != "fp32" && precision != "fp16") throw UsageError{"--cuda-precision takes fp32 or fp16"};
   auto supernet = open_supernet(words[0], strides_of(arguments));
   if (!supernet) return supernet.error();
   const auto checkpoint = checkpoint::read_checkpoint(words[1]);
@@ -147,7 +165,7 @@ Result<int> run(const Arguments& arguments) {
     model->levels.push_back(std::move(*level));
   }
   engine::prepare_inference_thread(true);
-  const auto outcomes = compare_all(model, *cases);
+  const auto outcomes = compare_all(model, *cases, precision == "fp16" ? make_cuda_half : make_cuda_exact);
   if (!outcomes) return outcomes.error();
 
   const double largest = std::ranges::max(*outcomes, {}, &Outcome::max_rel_diff).max_rel_diff;

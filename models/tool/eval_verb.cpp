@@ -2,13 +2,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <filesystem>
 
 #include "daemon/engine/family.hpp"
-#include "daemon/engine/thread.hpp"
+#include "models/tool/evaluating.hpp"
 #include "models/tool/family_folder.hpp"
-#include "models/tool/pictures.hpp"
-#include "models/tool/progress.hpp"
 #include "models/tool/verb_list.hpp"
 #include "proto/json_writer.hpp"
 
@@ -17,53 +14,13 @@ namespace {
 
 constexpr std::array<Option, 7> kOptions{{
     {"--data", "FOLDER", "labelled pictures: a sub-folder a class, or CIFAR-10 mosaics (needed)"},
-    {"--split", "NAME", "of a CIFAR-10 folder: train or test (test)"},
+    {"--split", "NAME", "of a CIFAR-10 folder: train, fit, validation or test (test)"},
     {"--images", "N", "pictures to use, spread over what is there (0 = all)"},
     {"--subnet", "NAME", "evaluate only this one"},
     {"--dataset", "NAME", "name to record; otherwise the folder's"},
     {"--no-write", "", "leave family.yaml as it is"},
     {"--json", "", "print subnets[].{name,top1,top5,images}"},
 }};
-
-struct Hits {
-  std::uint32_t top1 = 0;
-  std::uint32_t top5 = 0;
-};
-
-/// Classes ahead of `label`: those of higher logit, and of equal logit those of lower index.
-std::size_t rank_of(std::span<const float> logits, std::uint32_t label) {
-  std::size_t ahead = 0;
-  for (std::size_t i = 0; i < logits.size(); ++i)
-    if (logits[i] > logits[label] || (logits[i] == logits[label] && i < label)) ++ahead;
-  return ahead;
-}
-
-Result<std::vector<Hits>> evaluate(const std::shared_ptr<const engine::Family>& family, Pictures& pictures) {
-  engine::prepare_inference_thread(true);
-  auto runner = family->make_runner(family);
-  if (!runner) return runner.error();
-  std::vector<Hits> hits(family->levels().size());
-  Progress progress("evaluating: picture", pictures.size());
-  for (std::size_t i = 0; i < pictures.size(); ++i) {
-    const std::uint32_t label = pictures.label(i).value();
-    if (label >= family->description().classes)
-      return Error{ErrorCode::kInvalidArgument,
-                   "the pictures have class " + std::to_string(label) + " where the family knows " +
-                       std::to_string(family->description().classes) + " classes"};
-    const auto picture = pictures.load(i);
-    if (!picture) return picture.error();
-    for (std::uint32_t level = 0; level < hits.size(); ++level) {
-      if (const auto ready = (*runner)->prepare(level, picture->view); !ready) return ready.error();
-      const auto logits = (*runner)->run(level);
-      if (!logits) return logits.error();
-      const std::size_t rank = rank_of(*logits, label);
-      hits[level].top1 += rank < 1 ? 1 : 0;
-      hits[level].top5 += rank < 5 ? 1 : 0;
-    }
-    progress.step();
-  }
-  return hits;
-}
 
 /// Levels whose accuracy is known are put in order of it, in the places they held; a family must not fall
 /// with the level.
@@ -92,11 +49,8 @@ void warn_of_dominated(const engine::Family& family, const std::vector<Hits>& hi
   }
 }
 
-std::string dataset_name(const Arguments& arguments, const std::string& data, const std::string& split) {
-  if (const auto name = arguments.text("--dataset")) return *name;
-  std::string name =
-      std::filesystem::absolute(data + "/.").lexically_normal().parent_path().filename().string();
-  return std::filesystem::exists(data + "/test_batch.labels") ? name + "-" + split : name;
+std::string recorded_name(const Arguments& arguments, const std::string& data, const std::string& split) {
+  return arguments.text("--dataset").value_or(dataset_name(data, split));
 }
 
 Result<int> run(const Arguments& arguments) {
@@ -117,19 +71,19 @@ Result<int> run(const Arguments& arguments) {
   query.limit = static_cast<std::size_t>(arguments.integer("--images", 0, 0, 10'000'000));
   const auto pictures = open_labelled_pictures(query);
   if (!pictures) return pictures.error();
-  const auto hits = evaluate(*family, **pictures);
+  const auto hits = evaluate(*family, **pictures, "evaluating: picture");
   if (!hits) return hits.error();
 
   const auto images = static_cast<std::uint32_t>((*pictures)->size());
   json::Writer writer;
-  writer.begin_object().member("schema", 1).member("dataset", dataset_name(arguments, data, split));
+  writer.begin_object().member("schema", 1).member("dataset", recorded_name(arguments, data, split));
   writer.key("subnets").begin_array();
   for (std::size_t i = 0; i < wanted.subnets.size(); ++i) {
     config::SubnetEntry& entry = folder->file.subnets[find_subnet(*folder, wanted.subnets[i].name).value()];
     const Hits& hit = (*hits)[i];
     entry.accuracy =
         config::Accuracy{static_cast<double>(hit.top1) / images, static_cast<double>(hit.top5) / images,
-                         dataset_name(arguments, data, split), images};
+                         recorded_name(arguments, data, split), images};
     writer.begin_object().member("name", entry.name).member("top1", entry.accuracy->top1);
     writer.member("top5", entry.accuracy->top5).member("images", images).end_object();
     if (!arguments.json())

@@ -9,13 +9,15 @@
 #include <opencv2/imgcodecs.hpp>
 #include <sstream>
 
+#include "models/tool/cifar10.hpp"
+#include "models/tool/thin_out.hpp"
+
 namespace dofa::tool {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kTile = 32;          // side of a CIFAR-10 picture
-constexpr int kTilesPerRow = 100;  // of a mosaic, and rows of it
+constexpr std::size_t kHeldOutEvery = 10;  ///< pictures of a folder, of which one is for validation
 
 Error not_found(const std::string& what) {
   return {ErrorCode::kNotFound, what};
@@ -52,13 +54,14 @@ struct LabelledFile {
   std::optional<std::uint32_t> label;
 };
 
-/// Picks `limit` of `items`, spread evenly, in their order.
-template <class Item>
-void thin_out(std::vector<Item>& items, std::size_t limit) {
-  if (limit == 0 || limit >= items.size()) return;
-  std::vector<Item> kept;
-  for (std::size_t i = 0; i < limit; ++i) kept.push_back(std::move(items[i * items.size() / limit]));
-  items = std::move(kept);
+/// Keeps the part of a folder's pictures that the split names; folders have no test split of their own.
+void narrow(std::vector<LabelledFile>& files, const std::string& split) {
+  if (split != "fit" && split != "validation") return;
+  std::vector<LabelledFile> kept;
+  for (std::size_t i = 0; i < files.size(); ++i)
+    if ((i % kHeldOutEvery == kHeldOutEvery - 1) == (split == "validation"))
+      kept.push_back(std::move(files[i]));
+  files = std::move(kept);
 }
 
 class FilePictures final : public Pictures {
@@ -71,75 +74,6 @@ class FilePictures final : public Pictures {
  private:
   std::vector<LabelledFile> files_;
 };
-
-/// Tiles of mosaics; each mosaic is decoded when its first tile is asked for.
-class MosaicPictures final : public Pictures {
- public:
-  struct Tile {
-    std::size_t mosaic = 0;
-    int index = 0;
-    std::uint32_t label = 0;
-  };
-
-  Result<void> add(const std::string& stem) {
-    std::ifstream file(stem + ".labels", std::ios::binary);
-    const std::string labels((std::istreambuf_iterator<char>(file)), {});
-    if (labels.empty() || labels.size() > kTilesPerRow * kTilesPerRow)
-      return Error{ErrorCode::kInvalidArgument,
-                   stem + ".labels: not one byte for each of up to 10,000 tiles"};
-    for (std::size_t i = 0; i < labels.size(); ++i)
-      tiles_.push_back({paths_.size(), static_cast<int>(i), static_cast<std::uint8_t>(labels[i])});
-    paths_.push_back(stem + ".webp");
-    mosaics_.emplace_back();
-    return {};
-  }
-  void limit(std::size_t count) { thin_out(tiles_, count); }
-
-  std::size_t size() const override { return tiles_.size(); }
-  std::optional<std::uint32_t> label(std::size_t index) const override { return tiles_[index].label; }
-  Result<Picture> load(std::size_t index) override {
-    const Tile& tile = tiles_[index];
-    Picture& mosaic = mosaics_[tile.mosaic];
-    if (mosaic.owner == nullptr) {
-      auto decoded = read_picture(paths_[tile.mosaic]);
-      if (!decoded) return decoded.error();
-      mosaic = std::move(*decoded);
-    }
-    const std::uint32_t x = tile.index % kTilesPerRow * kTile;
-    const std::uint32_t y = tile.index / kTilesPerRow * kTile;
-    const engine::ImageLayout& whole = mosaic.view.layout;
-    if (x + kTile > whole.width || y + kTile > whole.height)
-      return Error{ErrorCode::kInvalidArgument, paths_[tile.mosaic] + ": has fewer tiles than labels"};
-    const std::byte* corner = mosaic.view.data + std::size_t{y} * whole.stride + std::size_t{x} * 3;
-    return Picture{{corner, {whole.format, kTile, kTile, whole.stride}}, mosaic.owner};
-  }
-
- private:
-  std::vector<std::string> paths_;
-  std::vector<Picture> mosaics_;
-  std::vector<Tile> tiles_;
-};
-
-/// The mosaics of one split of a CIFAR-10 folder, without their extension; empty where it is no such folder.
-std::vector<std::string> mosaic_stems(const fs::path& folder, const std::string& split) {
-  std::vector<std::string> stems;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const fs::path& path = entry.path();
-    if (path.extension() != ".labels" || !fs::exists(fs::path(path).replace_extension(".webp"))) continue;
-    const bool is_test = path.stem().string().starts_with("test");
-    if (is_test == (split == "test")) stems.push_back(fs::path(path).replace_extension().string());
-  }
-  std::ranges::sort(stems);
-  return stems;
-}
-
-Result<std::unique_ptr<Pictures>> open_mosaics(const std::vector<std::string>& stems, std::size_t limit) {
-  auto pictures = std::make_unique<MosaicPictures>();
-  for (const std::string& stem : stems)
-    if (const auto added = pictures->add(stem); !added) return added.error();
-  pictures->limit(limit);
-  return std::unique_ptr<Pictures>(std::move(pictures));
-}
 
 /// Folder name to class index, from classes.txt.
 Result<std::map<std::string, std::uint32_t>> read_classes(const fs::path& path) {
@@ -198,8 +132,7 @@ Result<std::unique_ptr<Pictures>> open_pictures(const PictureQuery& query) {
       files.push_back({path, {}});
       continue;
     }
-    const auto stems = mosaic_stems(path, query.split);
-    if (!stems.empty() && query.paths.size() == 1) return open_mosaics(stems, query.limit);
+    if (query.paths.size() == 1 && is_cifar10(path, query.split)) return open_cifar10(query);
     for (std::string& file : pictures_below(path)) files.push_back({std::move(file), {}});
   }
   thin_out(files, query.limit);
@@ -210,8 +143,7 @@ Result<std::unique_ptr<Pictures>> open_pictures(const PictureQuery& query) {
 Result<std::unique_ptr<Pictures>> open_labelled_pictures(const PictureQuery& query) {
   const fs::path root = query.paths.front();
   if (!fs::is_directory(root)) return not_found(root.string() + ": no such folder");
-  const auto stems = mosaic_stems(root, query.split);
-  if (!stems.empty()) return open_mosaics(stems, query.limit);
+  if (is_cifar10(root.string(), query.split)) return open_cifar10(query);
   const auto classes = folder_classes(root, query.class_names);
   if (!classes) return classes.error();
   std::vector<LabelledFile> files;
@@ -219,6 +151,7 @@ Result<std::unique_ptr<Pictures>> open_labelled_pictures(const PictureQuery& que
     if (!fs::is_directory(root / folder)) return not_found((root / folder).string() + ": no such folder");
     for (std::string& file : pictures_below(root / folder)) files.push_back({std::move(file), index});
   }
+  narrow(files, query.split);
   thin_out(files, query.limit);
   if (files.empty()) return not_found(root.string() + ": holds no labelled pictures");
   return std::unique_ptr<Pictures>(std::make_unique<FilePictures>(std::move(files)));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pictures for calibration and evaluation: single files, folders of them, labelled folders, and CIFAR-10 as
-// mosaics of 100 x 100 tiles. Decoding is OpenCV's, as the file has them (no EXIF rotation, as PIL and
-// torchvision do). Single-threaded.
+// mosaics of 100 x 100 tiles or in its own binary files. Decoding is OpenCV's, as the file has them (no EXIF
+// rotation, as PIL and torchvision do). Single-threaded.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,9 @@ class Pictures {
 /// Where to look and how much of it to take.
 struct PictureQuery {
   std::vector<std::string> paths;
-  std::string split;                     ///< CIFAR-10 folders: "train" or "test"
+  std::string split;                     ///< CIFAR-10 folders: "train", "test", or the two parts of "train":
+                                         ///< "validation" and "fit", its last 5,000 and the others; labelled
+                                         ///< folders: "validation" is every tenth picture, "fit" the others
   std::size_t limit = 0;                 ///< 0: all; otherwise spread evenly over what is there
   std::vector<std::string> class_names;  ///< a family's labels; name a folder of pictures for its class
 };
@@ -41,7 +43,7 @@ struct PictureQuery {
 /// Unlabelled: files, and folders with all pictures below them. kNotFound where nothing is found.
 Result<std::unique_ptr<Pictures>> open_pictures(const PictureQuery& query);
 
-/// One labelled folder: CIFAR-10 mosaics (<batch>.webp with <batch>.labels); or one sub-folder a class, told
+/// One labelled folder: CIFAR-10 (see cifar10.hpp); or one sub-folder a class, told
 /// by classes.txt (lines of folder, class index, name), else by the family's labels, else numbered in order
 /// of their names.
 Result<std::unique_ptr<Pictures>> open_labelled_pictures(const PictureQuery& query);

@@ -7,6 +7,7 @@
 #include "daemon/engine/family.hpp"
 #include "daemon/engine/thread.hpp"
 #include "models/tool/family_folder.hpp"
+#include "models/tool/profile_table.hpp"
 #include "models/tool/progress.hpp"
 #include "models/tool/verb_list.hpp"
 #include "proto/json_writer.hpp"
@@ -14,9 +15,15 @@
 namespace dofa::tool {
 namespace {
 
-constexpr std::array<Option, 2> kOptions{{
-    {"--rounds", "N", "times each level is run (50)"},
-    {"--json", "", "print subnets[].{name,executor,macs,ms_min,ms_median}"},
+constexpr std::array<Option, 6> kOptions{{
+    {"--rounds", "N", "times each level is run (50), or each layer of a table (20)"},
+    {"--table", "FILE",
+     "measure the layers of the search space instead, for dofa-model search; goes on with FILE"},
+    {"--resolutions", "LIST", "with --table: sides of the input (the levels'; else 160,176,192,208,224)"},
+    {"--stem-stride", "N", "of a checkpoint, 1 or 2 (2)"},
+    {"--stage-strides", "LIST", "of a checkpoint, strides of the five stages (2,2,2,1,2)"},
+    {"--json", "",
+     "print subnets[].{name,executor,macs,ms_min,ms_median}; of a table its correction and errors"},
 }};
 
 double run_once(engine::Runner& runner, std::uint32_t level, Result<void>& outcome) {
@@ -28,6 +35,7 @@ double run_once(engine::Runner& runner, std::uint32_t level, Result<void>& outco
 }
 
 Result<int> run(const Arguments& arguments) {
+  if (arguments.has("--table")) return profile_table(arguments);
   const auto folder = open_family(arguments.positional(1, 1)[0]);
   if (!folder) return folder.error();
   const auto rounds = static_cast<std::size_t>(arguments.integer("--rounds", 50, 1, 100'000));
@@ -71,7 +79,7 @@ Result<int> run(const Arguments& arguments) {
 
 }  // namespace
 
-const Verb kProfileVerb{"profile", "FAMILY",
-                        "Measure how long each level takes on this machine, inference alone.", kOptions, run};
+const Verb kProfileVerb{"profile", "FAMILY | FAMILY|CHECKPOINT --table FILE",
+                        "Measure how long each level, or each layer, takes on this machine.", kOptions, run};
 
 }  // namespace dofa::tool

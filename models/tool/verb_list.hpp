@@ -14,5 +14,8 @@ extern const Verb kEvalVerb;
 extern const Verb kCompareVerb;
 extern const Verb kExportVerb;
 extern const Verb kProfileVerb;
+extern const Verb kSearchVerb;
+extern const Verb kTrainPredictorVerb;
+extern const Verb kTrainVerb;
 
 }  // namespace dofa::tool

@@ -6,8 +6,9 @@
 namespace dofa::tool {
 
 std::span<const Verb> verbs() {
-  static const std::array kVerbs{kImportVerb, kShowVerb,    kAddSubnetVerb, kCalibrateVerb,
-                                 kEvalVerb,   kCompareVerb, kExportVerb,    kProfileVerb};
+  static const std::array kVerbs{kTrainVerb,     kImportVerb, kShowVerb,          kAddSubnetVerb,
+                                 kCalibrateVerb, kEvalVerb,   kCompareVerb,       kExportVerb,
+                                 kProfileVerb,   kSearchVerb, kTrainPredictorVerb};
   return kVerbs;
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // dofa-bench TOPIC [ARGUMENT…]: measures one thing and prints it, with --json as one object (DESIGN §9).
 #include <cstdio>
-#include <fstream>
 #include <string_view>
 
 #include "tests/bench/topic.hpp"
@@ -17,8 +16,13 @@ struct Topic {
 
 constexpr Topic kTopics[] = {
 #ifdef DOFA_WITH_ENGINE
+    {"cuda", run_cuda, "[--rounds N] [--json]: captured graphs on a GPU against LibTorch's ways"},
     {"engine", run_engine,
-     "[--layers] [--threads N] [--target SIMD] [--nets PART] [--rounds N] [--half-head] [--json]: time of a frame"},
+     "[--layers] [--threads N] [--target SIMD] [--nets PART] [--rounds N] [--half-head] [--json]: time of a "
+     "frame"},
+    {"headline", run_headline,
+     "[--rounds N] [--target SIMD] [--plot FILE.svg] [--json]: Once-for-all levels against other dynamic "
+     "networks"},
     {"memory", run_memory, "[--json]: what a resident family costs"},
     {"switch", run_switch, "[--rounds N] [--json]: time to choose another sub-network, and its first frame"},
 #endif
@@ -37,28 +41,6 @@ constexpr Topic kTopics[] = {
 };
 
 }  // namespace
-
-std::string cpu_name() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    const std::size_t colon = line.find(": ");
-    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
-  }
-  return "unknown";
-}
-
-void begin_report(json::Writer& json, std::string_view topic, unsigned threads) {
-  json.begin_object()
-      .member("schema", 1)
-      .member("topic", topic)
-      .member("cpu", cpu_name())
-      .member("threads", threads);
-  json.key("versions")
-      .begin_object()
-      .member("dofad", DOFA_VERSION)
-      .member("compiler", __VERSION__)
-      .end_object();
-}
 
 }  // namespace dofa::bench
 

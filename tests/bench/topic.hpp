@@ -21,7 +21,9 @@ std::string cpu_name();
 void begin_report(json::Writer& json, std::string_view topic, unsigned threads);
 
 // The topics. Each returns the exit status: 0, 1 (failed) or 2 (usage, explained on stderr).
+int run_cuda(const Arguments& arguments);
 int run_engine(const Arguments& arguments);
+int run_headline(const Arguments& arguments);
 int run_ipc(const Arguments& arguments);
 int run_live(const Arguments& arguments);
 int run_memory(const Arguments& arguments);

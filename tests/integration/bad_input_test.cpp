@@ -5,10 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "dbus/manager_proxy.hpp"
-#include "dbus/session_proxy.hpp"
-#include "proto/compat.hpp"
-#include "proto/names.hpp"
+#include "tests/support/bus_client.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/daemon.hpp"
 #include "tests/support/frames.hpp"
@@ -16,56 +13,13 @@
 
 using namespace dofa;
 using namespace dofa::test;
-using Dictionary = std::map<std::string, sdbus::Variant>;
 
 namespace {
 
-class Manager final : public sdbus::ProxyInterfaces<org::dofa::Dofa1::Manager_proxy> {
- public:
-  explicit Manager(sdbus::IConnection& connection)
-      : ProxyInterfaces(connection, proto::BusName{proto::kBusName}, sdbus::ObjectPath{proto::kRootPath}) {
-    registerProxy();
-  }
-  ~Manager() { unregisterProxy(); }
-};
-
-class Session final : public sdbus::ProxyInterfaces<org::dofa::Dofa1::Session_proxy> {
- public:
-  Session(sdbus::IConnection& connection, const std::string& path)
-      : ProxyInterfaces(connection, proto::BusName{proto::kBusName}, sdbus::ObjectPath{path}) {
-    registerProxy();
-  }
-  ~Session() { unregisterProxy(); }
-
- private:
-  void onSubnetChanged(const std::string&, const std::string&, const std::string&, const std::string&) override {}
-  void onContractUnmet(const std::string&, const Dictionary&) override {}
-  void onClosed(const std::string&) override {}
-};
-
 std::unique_ptr<sdbus::IConnection> connect(const Daemon& daemon) {
-  auto connection = sdbus::createSessionBusConnectionWithAddress(daemon.bus());
+  auto connection = connect_to(daemon.bus());
   connection->enterEventLoopAsync();
   return connection;
-}
-
-/// The name behind org.dofa.Dofa1.Error. that a call fails with.
-template <class Call>
-std::string error_of(Call&& call) {
-  try {
-    call();
-    return "no error";
-  } catch (const sdbus::Error& error) {
-    const std::string name = error.getName();
-    INFO(error.getMessage());
-    CHECK(error.getMessage().find('\n') == std::string::npos);
-    return name.starts_with(proto::kErrorPrefix) ? name.substr(proto::kErrorPrefix.size()) : name;
-  }
-}
-
-template <class T>
-sdbus::Variant variant(T value) {
-  return sdbus::Variant{value};
 }
 
 const double kNan = std::numeric_limits<double>::quiet_NaN();
@@ -83,11 +37,11 @@ TEST_CASE("bad input gets a named error and the service goes on") {
                       {{"only", "    if bool(x.sum() > 0):\n        return torch.ones([2]).reshape(3, 4)\n" + colour_net()}});
   Daemon daemon("families:\n  roots: [" + home.path().string() + "]\n");
   const auto connection = connect(daemon);
-  Manager manager(*connection);
+  BusManager manager(*connection);
   const auto open = [&](const std::string& application, const std::string& family, const Dictionary& contract) {
     return manager.OpenSession(application, family, contract);
   };
-  Session good(*connection, open("good", "colours", {}));
+  BusSession good(*connection, open("good", "colours", {}));
 
   SECTION("in OpenSession") {
     const auto contract_error = [&](const std::string& key, const sdbus::Variant& value) {
@@ -182,7 +136,7 @@ TEST_CASE("bad input gets a named error and the service goes on") {
   }
 
   SECTION("an exception inside LibTorch") {
-    Session throwing(*connection, open("throwing", "throwing", {}));
+    BusSession throwing(*connection, open("throwing", "throwing", {}));
     const int white = memfd_create("white", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     const std::vector<std::uint8_t> pixels(32 * 32 * 3, 255);
     REQUIRE(write(white, pixels.data(), pixels.size()) == static_cast<ssize_t>(pixels.size()));
@@ -195,17 +149,17 @@ TEST_CASE("bad input gets a named error and the service goes on") {
   SECTION("the session of another owner") {
     const auto stranger = connect(daemon);
     const std::string path = open("mine", "colours", {});
-    Session theirs(*stranger, path);
+    BusSession theirs(*stranger, path);
     const Memfd frame(32 * 32 * 3);
     const Dictionary format{{"width", variant(std::uint32_t{32})}, {"height", variant(std::uint32_t{32})}};
     CHECK(error_of([&] { theirs.Infer(sdbus::UnixFd{frame.get()}, format); }) == "NotAuthorized");
-    Session mine(*connection, path);
+    BusSession mine(*connection, path);
     CHECK(error_of([&] { mine.Infer(sdbus::UnixFd{frame.get()}, format); }) == "no error");
   }
 
   SECTION("a session that was closed") {
     const std::string path = open("short", "colours", {});
-    Session session(*connection, path);
+    BusSession session(*connection, path);
     session.Close();
     const Memfd frame(32 * 32 * 3);
     const Dictionary format{{"width", variant(std::uint32_t{32})}, {"height", variant(std::uint32_t{32})}};

@@ -7,41 +7,17 @@
 #include <filesystem>
 #include <iterator>
 
-#include "dbus/manager_proxy.hpp"
-#include "dbus/session_proxy.hpp"
-#include "proto/compat.hpp"
-#include "proto/names.hpp"
+#include "tests/support/bus_client.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support/daemon.hpp"
+#include "tests/support/colours_service.hpp"
 #include "tests/support/ring_client.hpp"
-#include "tests/support/script_family.hpp"
 
 using namespace dofa;
 using namespace dofa::test;
-using Dictionary = std::map<std::string, sdbus::Variant>;
 
 namespace {
 
 constexpr std::uint32_t kSide = 32;
-
-class Manager final : public sdbus::ProxyInterfaces<org::dofa::Dofa1::Manager_proxy> {
- public:
-  explicit Manager(sdbus::IConnection& connection)
-      : ProxyInterfaces(connection, proto::BusName{proto::kBusName}, sdbus::ObjectPath{proto::kRootPath}) {}
-};
-
-/// For calls only: its signals pass unheard.
-class Session final : public sdbus::ProxyInterfaces<org::dofa::Dofa1::Session_proxy> {
- public:
-  Session(sdbus::IConnection& connection, const sdbus::ObjectPath& path)
-      : ProxyInterfaces(connection, proto::BusName{proto::kBusName}, path) {}
-
- private:
-  void onSubnetChanged(const std::string&, const std::string&, const std::string&,
-                       const std::string&) override {}
-  void onContractUnmet(const std::string&, const Dictionary&) override {}
-  void onClosed(const std::string&) override {}
-};
 
 Dictionary format_of(Dictionary more = {}) {
   more.emplace("width", sdbus::Variant{kSide});
@@ -49,7 +25,7 @@ Dictionary format_of(Dictionary more = {}) {
   return more;
 }
 
-RingClient open_stream(Session& session, const Dictionary& format = format_of()) {
+RingClient open_stream(BusSession& session, const Dictionary& format = format_of()) {
   auto [ring, doorbell] = session.OpenStream(format);
   return RingClient({control::UniqueFd(ring.release()), control::UniqueFd(doorbell.release())});
 }
@@ -84,28 +60,15 @@ std::ptrdiff_t open_descriptors(const Process& process) {
   return std::distance(begin(all), end(all));
 }
 
-template <class Call>
-std::string error_of(Call&& call) {
-  try {
-    call();
-    return "no error";
-  } catch (const sdbus::Error& error) {
-    const std::string name = error.getName();
-    return name.starts_with(proto::kErrorPrefix) ? name.substr(proto::kErrorPrefix.size()) : name;
-  }
-}
-
 }  // namespace
 
 TEST_CASE("frames stream through the real daemon") {
-  TemporaryDirectory home;
-  write_script_family(home.path() / "colours", "colours",
-                      {{"small", colour_net(5)}, {"large", colour_net(9)}});
-  Daemon daemon("families:\n  roots: [" + home.path().string() + "]\n");
-  auto connection = sdbus::createSessionBusConnectionWithAddress(daemon.bus());
-  Manager manager(*connection);
+  const ColoursService service;
+  Daemon& daemon = *service.daemon;
+  auto connection = connect_to(daemon.bus());
+  BusManager manager(*connection);
   const auto path = manager.OpenSession("streamer", "colours", {});
-  Session session(*connection, path);
+  BusSession session(*connection, path);
 
   SECTION("and come back with their classes, counted in the session's statistics") {
     RingClient client = open_stream(session, format_of({{"slots", sdbus::Variant{std::uint32_t{3}}}}));
@@ -115,6 +78,16 @@ TEST_CASE("frames stream through the real daemon") {
       CHECK(classify(client, frame % 3, frame % 3, frame) == frame % 3);
     CHECK(session.Frames() == 30);
     CHECK(session.Dropped() == 0);
+    // Whoever watches may ask what became of them.
+    const auto stranger = connect_to(daemon.bus());
+    BusSession of_another(*stranger, path);
+    const auto [next, frames] = of_another.RecentFrames(10);
+    CHECK(next == 30);
+    REQUIRE(frames.size() == 20);
+    CHECK(std::get<0>(frames.front()) < std::get<0>(frames.back()));
+    CHECK(std::get<2>(frames.back()) > 0);
+    CHECK(std::get<3>(frames.back()) < 2);
+    CHECK(std::get<4>(frames.back()) == 0);
   }
 
   SECTION("unless the format is wrong, which is said by name") {
@@ -144,8 +117,8 @@ TEST_CASE("frames stream through the real daemon") {
     first.reset();
     RingClient second = open_stream(session);
     CHECK(classify(second, 0, 2, 1) == 2);
-    const auto stranger = sdbus::createSessionBusConnectionWithAddress(daemon.bus());
-    Session of_another(*stranger, path);
+    const auto stranger = connect_to(daemon.bus());
+    BusSession of_another(*stranger, path);
     CHECK(error_of([&] { of_another.OpenStream(format_of()); }) == "NotAuthorized");
   }
 
@@ -156,9 +129,9 @@ TEST_CASE("frames stream through the real daemon") {
   }
 
   SECTION("until the owner's connection has gone") {
-    auto owner = sdbus::createSessionBusConnectionWithAddress(daemon.bus());
-    auto their_manager = std::make_unique<Manager>(*owner);
-    auto theirs = std::make_unique<Session>(*owner, their_manager->OpenSession("brief", "colours", {}));
+    auto owner = connect_to(daemon.bus());
+    auto their_manager = std::make_unique<BusManager>(*owner);
+    auto theirs = std::make_unique<BusSession>(*owner, their_manager->OpenSession("brief", "colours", {}));
     RingClient client = open_stream(*theirs);
     theirs.reset();
     their_manager.reset();

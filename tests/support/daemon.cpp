@@ -81,13 +81,27 @@ PrivateBus::Options Daemon::shipped_policy() {
 
 std::string Daemon::program(const std::string& name) { return std::string(DOFA_BINARY_DIR) + "/" + name; }
 
-Daemon::Daemon(const std::string& config, const PrivateBus::Options& bus) : bus_(bus) {
+Daemon::Daemon(const std::string& config, const PrivateBus::Options& bus, const std::string& log_level)
+    : bus_(bus), log_level_(log_level) {
   write_file(config_path(), config);
+  start();
+}
+
+void Daemon::start() {
+  const std::size_t said = log().size();  // by one that was killed
   process_ = std::make_unique<Process>(
-      std::vector<std::string>{program("dofad"), "--config", config_path(), "--bus", this->bus(), "--log-level", "debug"},
+      std::vector<std::string>{program("dofad"), "--config", config_path(), "--bus", bus(), "--log-level", log_level_},
       directory_.path() / "dofad.log");
+  const auto serves = [&] { return log().find("serves on the", said) != std::string::npos; };
   // Under sanitizers and on a busy machine LibTorch alone takes seconds to start.
-  if (!logs("serves on the", 120'000)) throw std::runtime_error("dofad does not start:\n" + log());
+  if (!eventually([&] { return serves() || !process_->running(); }, 120'000) || !serves())
+    throw std::runtime_error("dofad does not start:\n" + log());
+}
+
+void Daemon::kill_and_restart() {
+  process_->signal(SIGKILL);
+  process_->wait();
+  start();
 }
 
 Daemon::~Daemon() {

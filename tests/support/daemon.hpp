@@ -53,13 +53,16 @@ class Process {
 class Daemon {
  public:
   /// Starts dofad with this dofad.yaml and returns once it owns its name. Throws with its log where it does not.
-  explicit Daemon(const std::string& config, const PrivateBus::Options& bus = shipped_policy());
+  explicit Daemon(const std::string& config, const PrivateBus::Options& bus = shipped_policy(),
+                  const std::string& log_level = "debug");
   ~Daemon();
 
   [[nodiscard]] const std::string& bus() const { return bus_.address(); }
   [[nodiscard]] Process& process() { return *process_; }
   [[nodiscard]] std::string log() const { return read_file(directory_.path() / "dofad.log"); }
   [[nodiscard]] std::filesystem::path config_path() const { return directory_.path() / "dofad.yaml"; }
+  /// kill -9, and a new one on the same bus with the same configuration; returns once that owns the name.
+  void kill_and_restart();
   /// Waits until the log holds `text`; false after `timeout_ms`.
   [[nodiscard]] bool logs(const std::string& text, int timeout_ms = 10'000) const;
 
@@ -67,8 +70,11 @@ class Daemon {
   static std::string program(const std::string& name);  ///< build/NAME
 
  private:
+  void start();
+
   TemporaryDirectory directory_;
   PrivateBus bus_;
+  std::string log_level_;
   std::unique_ptr<Process> process_;
 };
 

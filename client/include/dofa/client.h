@@ -73,6 +73,7 @@ DOFA_API void dofa_client_close(dofa_client* client);
  * its stream are opened again by themselves. */
 DOFA_API int dofa_session_open(dofa_client* client, const char* application, const char* family,
                                const char* const* contract, dofa_session** session, dofa_error* error);
+/* `changes`: as `contract`; "key=" returns a key to its default. All or nothing. */
 DOFA_API int dofa_session_set_contract(dofa_session* session, const char* const* changes, dofa_error* error);
 DOFA_API void dofa_session_close(dofa_session* session);
 

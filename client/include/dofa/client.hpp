@@ -59,8 +59,12 @@ class DOFA_CLIENT_API Session {
   [[nodiscard]] std::string id() const;
   /// All properties at this moment.
   [[nodiscard]] SessionInfo info() const;
-  /// Changes the keys that are set; the others keep their values. All or nothing.
+  /// Changes the keys that are set or listed in `unset`; the others keep their values. All or nothing.
   void set_contract(const Contract& changes);
+
+  /// What became of this session's last frames, whoever sent them: those after the first `after`. The
+  /// service keeps 512; the others are lost.
+  [[nodiscard]] RecentFrames recent_frames(std::uint64_t after) const;
 
   /// Copies the pixels into a sealed memfd and waits for the answer.
   Answer infer(const Frame& frame, const InferOptions& options = {});

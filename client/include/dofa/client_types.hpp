@@ -63,6 +63,8 @@ struct Contract {
   std::optional<std::string> when_late = {};            ///< "deliver" or "drop"
   std::optional<std::uint32_t> level = {};              ///< fixed by hand; 0 = fastest
   std::optional<std::string> processor = {};            ///< fixed by hand
+  /// Of changes only: keys, by their bus names, that return to their defaults before the others are set.
+  std::vector<std::string> unset = {};
   bool operator==(const Contract&) const = default;
 };
 
@@ -76,7 +78,10 @@ struct Processor {
   std::optional<double> slowdown = {};      ///< measured inference time / profiled time
   std::optional<double> frequency_mhz = {};
   std::optional<double> temperature_celsius = {};
+  std::optional<double> power_watts = {};  ///< beside "cpu": the whole board's
   std::optional<std::string> simd = {};
+  std::optional<std::string> model = {};  ///< a GPU's, as its driver names it
+  std::optional<std::string> lost = {};   ///< why it cannot be used now; absent: it can
 };
 
 struct Service {
@@ -113,6 +118,20 @@ struct Family {
   std::vector<Subnet> subnets;  ///< by level, fastest first
 };
 
+/// What the service says of a session's frames so far. Quantiles are in the names: p95 = 95 % are below.
+struct Statistics {
+  std::optional<double> mean_accuracy = {};  ///< of the frames answered
+  std::optional<std::uint64_t> dips = {};    ///< frames run below the planned level
+  std::optional<std::uint64_t> switches = {};
+  std::optional<std::uint32_t> switches_last_minute = {};
+  std::optional<double> queue_us_p50 = {};  ///< waiting
+  std::optional<double> queue_us_p95 = {};
+  std::optional<double> queue_us_p99 = {};
+  std::optional<double> service_us_p50 = {};  ///< preprocessing and inference
+  std::optional<double> service_us_p95 = {};
+  std::optional<double> service_us_p99 = {};
+};
+
 /// A snapshot of one session.
 struct SessionInfo {
   std::string id;  ///< the N of /org/dofa/Dofa1/session/N
@@ -129,6 +148,22 @@ struct SessionInfo {
   std::uint64_t missed_deadlines = 0;
   std::uint64_t dropped = 0;
   double attainment = 0;  ///< NaN before the first frame
+  Statistics statistics;
+};
+
+/// What became of one frame, of whatever application.
+struct FrameRecord {
+  enum class Outcome { kInTime, kLate, kDropped };
+  std::uint64_t arrival_us = 0;  ///< CLOCK_MONOTONIC
+  std::uint64_t queue_us = 0;    ///< from arrival to the start of its preparation
+  std::uint64_t service_us = 0;  ///< from there to its answer
+  std::uint32_t level = 0;
+  Outcome outcome = Outcome::kInTime;  ///< dropped: the times and the level are 0
+};
+
+struct RecentFrames {
+  std::uint64_t next = 0;           ///< frames recorded so far: what to ask for next time
+  std::vector<FrameRecord> frames;  ///< oldest first
 };
 
 enum class PixelFormat { kRgb8, kBgr8, kGray8, kNv12, kYuyv, kFloat32Nchw };

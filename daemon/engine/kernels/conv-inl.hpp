@@ -17,6 +17,24 @@ inline constexpr int kConvBlocks = kVecs == 1 ? 2 : 1;  ///< blocks of output ch
 inline constexpr int kConvTile =
     HWY_MAX(1, HWY_MIN(14, kSums / (kConvBlocks * kVecs)));  ///< output pixels in a tile
 
+/// Finishes a tile's sums and writes them. A function and not a lambda: one that captured the sums would keep
+/// GCC from holding them in registers.
+template <bool kHardSwish, int kBlocks, int kTile>
+HWY_INLINE void conv_store(const ConvArgs& a, int block, int column,
+                           const Vec (&sum)[kTile][kBlocks * kVecs]) {
+  const Finish<kHardSwish> finish(a.epilogue);
+#pragma GCC unroll 8
+  for (int v = 0; v < kBlocks * kVecs; ++v) {
+    const std::size_t ob = static_cast<std::size_t>(block + v / kVecs);
+    const std::size_t lane = static_cast<std::size_t>(v % kVecs) * kLanes;
+    const Vec scale = load(a.epilogue.scale + ob * kBlock + lane);
+    const Vec bias = load(a.epilogue.bias + ob * kBlock + lane);
+    float* out = a.out + ob * a.out_block + static_cast<std::size_t>(column) * kBlock + lane;
+#pragma GCC unroll 16
+    for (int t = 0; t < kTile; ++t) store(finish(sum[t][v], scale, bias), out + t * kBlock);
+  }
+}
+
 /// kStride 0: whatever the arguments say.
 template <int kStride, int kBlocks, int kTile>
 HWY_NOINLINE void conv_tile(const ConvArgs& a, int block, int column) {
@@ -44,26 +62,14 @@ HWY_NOINLINE void conv_tile(const ConvArgs& a, int block, int column) {
       for (int t = 0; t < kTile; ++t) {
         const Vec value = set(x[t * stride + k]);
 #pragma GCC unroll 8
-        for (int v = 0; v < kVectors; ++v) sum[t][v] = hn::MulAdd(value, tap[v], sum[t][v]);
+        for (int v = 0; v < kVectors; ++v) multiply_add(value, tap[v], sum[t][v]);
       }
     }
   }
-  const auto write = [&](auto finish) HWY_ATTR {
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) {
-      const std::size_t ob = static_cast<std::size_t>(block + v / kVecs);
-      const std::size_t lane = static_cast<std::size_t>(v % kVecs) * kLanes;
-      const Vec scale = load(a.epilogue.scale + ob * kBlock + lane);
-      const Vec bias = load(a.epilogue.bias + ob * kBlock + lane);
-      float* out = a.out + ob * a.out_block + static_cast<std::size_t>(column) * kBlock + lane;
-#pragma GCC unroll 16
-      for (int t = 0; t < kTile; ++t) store(finish(sum[t][v], scale, bias), out + t * kBlock);
-    }
-  };
   if (a.epilogue.hard_swish)
-    write(Finish<true>(a.epilogue));
+    conv_store<true, kBlocks>(a, block, column, sum);
   else
-    write(Finish<false>(a.epilogue));
+    conv_store<false, kBlocks>(a, block, column, sum);
 }
 
 template <int kStride, int kBlocks, int kTile = kConvTile>
@@ -134,7 +140,7 @@ HWY_INLINE void linear_blocks(const LinearArgs& a, const T* weights, int block) 
 
 template <class T>
 HWY_INLINE void linear_all(const LinearArgs& a, const T* weights) {
-  constexpr int kAtOnce = kVecs == 1 ? 4 : 1;
+  constexpr int kAtOnce = kVecs == 1 ? 4 : kVecs == 2 ? 2 : 1;
   int block = 0;
   for (; block + kAtOnce <= a.out_blocks; block += kAtOnce) linear_blocks<kAtOnce>(a, weights, block);
   for (; block < a.out_blocks; ++block) linear_blocks<1>(a, weights, block);
@@ -149,10 +155,13 @@ void linear(const LinearArgs& a) {
 
 void gate(const GateArgs& a) {
   for (int block = 0; block < a.blocks; ++block) {
-    for (int lane = 0; lane < kBlock; lane += kLanes) {
-      const Vec g = load(a.gates + block * kBlock + lane);
-      float* data = a.data + block * a.block + lane;
-      for (int p = 0; p < a.pixels; ++p) store(hn::Mul(load(data + p * kBlock), g), data + p * kBlock);
+    Vec g[kVecs];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVecs; ++v) g[v] = load(a.gates + block * kBlock + v * kLanes);
+    float* data = a.data + block * a.block;
+    for (int p = 0; p < a.pixels; ++p, data += kBlock) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVecs; ++v) store(hn::Mul(load(data + v * kLanes), g[v]), data + v * kLanes);
     }
   }
 }

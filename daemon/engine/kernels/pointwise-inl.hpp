@@ -108,7 +108,7 @@ HWY_INLINE void accumulate(const float* HWY_RESTRICT x, const float* HWY_RESTRIC
     for (int p = 0; p < kPixels; ++p) {
       const Vec value = set(x[p * kBlock + i]);
 #pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) sum[p][v] = hn::MulAdd(value, row[v], sum[p][v]);
+      for (int v = 0; v < kVectors; ++v) multiply_add(value, row[v], sum[p][v]);
     }
   }
 }

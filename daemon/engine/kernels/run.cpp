@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/engine/kernels/run.hpp"
 
+#include <time.h>
+
 #include <algorithm>
 #include <variant>
 
@@ -188,8 +190,12 @@ const char* Timing::name(Kind kind) {
   return kNames[kind];
 }
 
-Result<std::span<const float>> run(const Plan& plan, Arena& arena, Team& team, std::span<const float> image,
-                                   Timing* timing) {
+namespace {
+/// Runs every step; `after_step` hears of each that is done.
+template <class AfterStep>
+Result<std::span<const float>> run_steps(const Plan& plan, Arena& arena, Team& team,
+                                         std::span<const float> image, Timing* timing,
+                                         const AfterStep& after_step) {
   const Shape in = plan.input();
   if (image.size() != in.pixels() * in.channels)
     return Error{ErrorCode::kInvalidArgument, "image of another size than the network's"};
@@ -200,14 +206,41 @@ Result<std::span<const float>> run(const Plan& plan, Arena& arena, Team& team, s
     std::visit(runner, step);
     if (!runner.finite())
       return Error{ErrorCode::kInvalidArgument, "the input holds infinities or not-a-numbers"};
+    after_step();
   }
   return std::span<const float>(runner.vector(), static_cast<std::size_t>(plan.outputs()));
+}
+}  // namespace
+
+Result<std::span<const float>> run(const Plan& plan, Arena& arena, Team& team, std::span<const float> image,
+                                   Timing* timing) {
+  return run_steps(plan, arena, team, image, timing, [] {});
 }
 
 Result<std::span<const float>> run(const Plan& plan, Arena& arena, std::span<const float> image,
                                    Timing* timing) {
   Team alone(1);
   return run(plan, arena, alone, image, timing);
+}
+
+std::int64_t thread_time_ns() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
+}
+
+Result<std::span<const float>> run_timed(const Plan& plan, Arena& arena, std::span<const float> image,
+                                         std::span<std::int64_t> step_ns) {
+  if (step_ns.size() != plan.steps().size())
+    return Error{ErrorCode::kInvalidArgument, "as many times are needed as there are steps"};
+  Team alone(1);
+  std::size_t step = 0;
+  std::int64_t last = thread_time_ns();
+  return run_steps(plan, arena, alone, image, nullptr, [&] {
+    const std::int64_t now = thread_time_ns();
+    step_ns[step++] += now - last;
+    last = now;
+  });
 }
 
 }  // namespace dofa::engine::kernels

@@ -19,11 +19,12 @@ Result<EngineOptions> parse_engine_options(const Arguments& arguments) {
     } else if (name == "--half-head") {
       options.half_head = true;
     } else if (name == "--threads" || name == "--rounds" || name == "--target" || name == "--nets" ||
-               name == "--write-family") {
+               name == "--write-family" || name == "--plot") {
       if (++i == arguments.size()) return invalid(name + " needs a value");
       const std::string& value = arguments[i];
       if (name == "--target") options.target = value;
       if (name == "--nets") options.nets = value;
+      if (name == "--plot") options.plot = value;
       if (name == "--write-family") options.write_family = value;
       if (name == "--threads" || name == "--rounds") {
         int& number = name == "--threads" ? options.threads : options.rounds;

@@ -21,6 +21,7 @@ struct EngineOptions {
   int rounds = 20;
   std::string target;        ///< cap of the SIMD target
   std::string nets;          ///< only those whose name contains this
+  std::string plot;          ///< headline: file for its picture
   std::string write_family;  ///< folder to write the nets of one width to, instead of measuring
 };
 

@@ -16,13 +16,10 @@
 #include <string>
 #include <vector>
 
-#include "dbus/manager_proxy.hpp"
-#include "dbus/session_proxy.hpp"
-#include "proto/compat.hpp"
 #include "proto/frame_ring.h"
-#include "proto/names.hpp"
 #include "tests/bench/ipc/service_process.hpp"
 #include "tests/bench/topic.hpp"
+#include "tests/support/bus_client.hpp"
 #include "tests/support/private_bus.hpp"
 
 namespace dofa::bench {
@@ -30,27 +27,6 @@ namespace {
 
 constexpr std::uint32_t kSide = 224;
 constexpr int kWarmUp = 100;
-
-using Dictionary = std::map<std::string, sdbus::Variant>;
-
-class Manager final : public sdbus::ProxyInterfaces<org::dofa::Dofa1::Manager_proxy> {
- public:
-  explicit Manager(sdbus::IConnection& connection)
-      : ProxyInterfaces(connection, proto::BusName{proto::kBusName}, sdbus::ObjectPath{proto::kRootPath}) {}
-};
-
-/// For calls only: its signals pass unheard.
-class StreamSession final : public sdbus::ProxyInterfaces<org::dofa::Dofa1::Session_proxy> {
- public:
-  StreamSession(sdbus::IConnection& connection, const sdbus::ObjectPath& path)
-      : ProxyInterfaces(connection, proto::BusName{proto::kBusName}, path) {}
-
- private:
-  void onSubnetChanged(const std::string&, const std::string&, const std::string&,
-                       const std::string&) override {}
-  void onContractUnmet(const std::string&, const Dictionary&) override {}
-  void onClosed(const std::string&) override {}
-};
 
 double now_us() {
   timespec now{};
@@ -66,6 +42,23 @@ void pause_us(long us) {
 struct Plan {
   int rounds = 1500;
   long period_us = 4000;
+};
+
+/// Where a streamed frame's overhead goes, µs.
+struct Hops {
+  std::vector<double> to_service;  ///< from publishing to the service's noticing
+  std::vector<double> to_lane;     ///< from there to the lane's start
+  std::vector<double> to_client;   ///< from the answer to the application's being awake
+
+  void add(double published, const dofa_result& result, double awake) {
+    const auto arrival = static_cast<double>(result.arrival_us);
+    to_service.push_back(arrival - published);
+    to_lane.push_back(static_cast<double>(result.queue_us));
+    to_client.push_back(awake - arrival - static_cast<double>(result.queue_us + result.service_us));
+  }
+  void sort() {
+    for (auto* hop : {&to_service, &to_lane, &to_client}) std::sort(hop->begin(), hop->end());
+  }
 };
 
 /// Calls `frame`, which returns its overhead in µs, again and again; the overheads after warming up, sorted.
@@ -95,10 +88,10 @@ void wait_for(int doorbell, const dofa_slot& slot) {
   }
 }
 
-std::vector<double> measure_stream(const std::string& bus, const Plan& plan) {
-  const auto connection = sdbus::createSessionBusConnectionWithAddress(bus);
-  Manager manager(*connection);
-  StreamSession session(*connection, manager.OpenSession("bench", "fake", {}));
+std::vector<double> measure_stream(const std::string& bus, const Plan& plan, Hops& hops) {
+  const auto connection = test::connect_to(bus);
+  test::BusManager manager(*connection);
+  test::BusSession session(*connection, manager.OpenSession("bench", "fake", {}));
   const auto [memory_fd, doorbell_fd] = session.OpenStream({{"width", sdbus::Variant{kSide}},
                                                             {"height", sdbus::Variant{kSide}},
                                                             {"slots", sdbus::Variant{std::uint32_t{2}}}});
@@ -124,10 +117,12 @@ std::vector<double> measure_stream(const std::string& bus, const Plan& plan) {
       throw std::runtime_error("a wrong answer");
     const double overhead =
         awake - published - static_cast<double>(result.preprocess_us + result.inference_us);
+    if (sequence >= kWarmUp) hops.add(published, result, awake);
     dofa_slot_release(&slot);
     return overhead;
   });
   munmap(memory, size);
+  hops.sort();
   return overheads;
 }
 
@@ -177,19 +172,25 @@ int run_ipc(const Arguments& arguments) {
   try {
     const test::PrivateBus bus;
     const ServiceProcess service(bus.address());
-    const auto stream = measure_stream(bus.address(), plan);
+    Hops hops;
+    const auto stream = measure_stream(bus.address(), plan, hops);
     const auto infer = measure_infer(bus.address(), plan);
     if (as_json) {
       json::Writer json;
       begin_report(json, "ipc", 1);
       json.member("period_us", plan.period_us);
       add(json, "stream", stream);
+      json.member("stream_to_service_us_p50", quantile(hops.to_service, 0.50))
+          .member("stream_to_lane_us_p50", quantile(hops.to_lane, 0.50))
+          .member("stream_to_client_us_p50", quantile(hops.to_client, 0.50));
       add(json, "infer", infer);
       json.end_object();
       std::puts(json.text().c_str());
     } else {
       std::printf("beyond preprocess and inference, us:\n");
       std::printf("  stream  p50 %7.1f  p99 %7.1f\n", quantile(stream, 0.50), quantile(stream, 0.99));
+      std::printf("    to the service %.1f, to the lane %.1f, to the client %.1f (p50)\n",
+                  quantile(hops.to_service, 0.50), quantile(hops.to_lane, 0.50), quantile(hops.to_client, 0.50));
       std::printf("  Infer   p50 %7.1f  p99 %7.1f\n", quantile(infer, 0.50), quantile(infer, 0.99));
     }
     return 0;

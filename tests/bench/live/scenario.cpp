@@ -45,7 +45,8 @@ ScenarioResult run_scenario(client::Client& client, const ScenarioOptions& optio
   result.top_level = static_cast<std::uint32_t>(client.family(options.family).subnets.size()) - 1;
   result.quiet_p95_us = quiet_p95_us(client, options, result.top_level);
   const auto budget_us =
-      static_cast<std::uint64_t>(options.budget_factor * static_cast<double>(result.quiet_p95_us));
+      std::max(options.least_budget_us,
+               static_cast<std::uint64_t>(options.budget_factor * static_cast<double>(result.quiet_p95_us)));
 
   const std::int64_t origin = monotonic_us();
   std::vector<std::unique_ptr<Camera>> cameras;

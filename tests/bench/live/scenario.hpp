@@ -16,8 +16,9 @@ namespace dofa::bench {
 struct ScenarioOptions {
   std::string family;
   std::uint64_t period_us = 40'000;
-  double budget_factor = 1.3;       ///< of the top level's quiet 0.95 quantile, measured first
-  bool second_application = false;  ///< one that wants the least latency beside the one that wants accuracy
+  double budget_factor = 1.3;         ///< of the top level's quiet 0.95 quantile, measured first
+  std::uint64_t least_budget_us = 0;  ///< no less: below the scheduler's slices no choice of level helps
+  bool second_application = false;    ///< one that wants the least latency beside the one that wants accuracy
   int quiet_s = 4;
   int loaded_s = 6;
   int after_s = 6;

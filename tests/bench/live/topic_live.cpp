@@ -23,7 +23,7 @@ struct LiveArguments {
 int usage(const std::string& word) {
   std::fprintf(stderr,
                "dofa-bench live: '%s' is not understood; it takes --bus BUS --family NAME [--budget-factor "
-               "X] [--hogs N] "
+               "X] [--least-budget-ms MS] [--hogs N] "
                "[--own-group] [--two] [--seconds N] [--table] [--plot FILE.svg] [--json]\n",
                word.c_str());
   return 2;
@@ -135,6 +135,9 @@ int run_live(const Arguments& arguments) {
       live.scenario.hogs = static_cast<unsigned>(std::atoi(arguments[++i].c_str()));
     else if (word == "--budget-factor")
       live.scenario.budget_factor = std::atof(arguments[++i].c_str());
+    else if (word == "--least-budget-ms")
+      live.scenario.least_budget_us =
+          static_cast<std::uint64_t>(1000 * std::max(0.0, std::atof(arguments[++i].c_str())));
     else if (word == "--seconds")
       live.scenario.quiet_s = live.scenario.loaded_s = live.scenario.after_s =
           std::atoi(arguments[++i].c_str());

@@ -2,11 +2,14 @@
 #include "tests/bench/replay/plot.hpp"
 
 #include <algorithm>
-#include <cstdarg>
-#include <cstdio>
+#include <cstddef>
+
+#include "tests/bench/svg.hpp"
 
 namespace dofa::replay {
 namespace {
+using bench::svg::append;
+using bench::svg::escaped;
 
 constexpr double kWidth = 1000;
 constexpr double kLeft = 60;
@@ -17,31 +20,6 @@ constexpr double kGap = 60;
 // From blue (fast) to red (accurate), told apart by lightness too.
 constexpr const char* kColours[kLevels] = {"#08306b", "#2171b5", "#4eb3d3", "#7bccc4", "#74c476",
                                            "#c2b822", "#fdae61", "#f46d43", "#d7301f", "#7f0000"};
-
-#if defined(__GNUC__)
-__attribute__((format(printf, 2, 3)))
-#endif
-void append(std::string& text, const char* format, ...) {
-  char line[512];
-  va_list arguments;
-  va_start(arguments, format);
-  std::vsnprintf(line, sizeof line, format, arguments);
-  va_end(arguments);
-  text += line;
-}
-
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (char c : text) {
-    if (c == '<')
-      result += "&lt;";
-    else if (c == '&')
-      result += "&amp;";
-    else
-      result += c;
-  }
-  return result;
-}
 
 void draw(std::string& svg, const Panel& panel, double y0) {
   const double plot_width = kWidth - kLeft - kRight;
@@ -98,11 +76,7 @@ void draw(std::string& svg, const Panel& panel, double y0) {
 
 std::string plot(const std::vector<Panel>& panels) {
   const double height = kTop + static_cast<double>(panels.size()) * (kPanelHeight + kGap);
-  std::string svg;
-  append(svg,
-         "<svg xmlns='http://www.w3.org/2000/svg' width='%.0f' height='%.0f' font-family='sans-serif' "
-         "font-size='11'>\n<rect width='100%%' height='100%%' fill='white'/>\n",
-         kWidth, height);
+  std::string svg = bench::svg::begin(kWidth, height);
   for (std::size_t i = 0; i < panels.size(); ++i) {
     draw(svg, panels[i], kTop + static_cast<double>(i) * (kPanelHeight + kGap));
   }

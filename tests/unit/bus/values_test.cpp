@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "daemon/bus/memfd.hpp"
+#include "daemon/bus/pinned_memory.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace dofa;
@@ -74,4 +75,52 @@ TEST_CASE("a frame is mapped only from a memfd that can neither shrink nor chang
   close(fd);
   CHECK(frame->data()[4095] == std::byte{0});  // the mapping outlives the descriptor
   CHECK_FALSE(MappedFrame::map(STDIN_FILENO, 1).ok());
+}
+
+TEST_CASE("keys that are unset return to their defaults before others are set") {
+  const auto list = [](std::vector<std::string> names) { return sdbus::Variant{std::move(names)}; };
+  policy::Contract fixed;
+  fixed.level = 3;
+  fixed.processor = "cpu";
+  fixed.priority = 7;
+  const auto freed = apply_changes(fixed, {{"unset", list({"level", "processor"})}});
+  REQUIRE(freed.ok());
+  CHECK_FALSE(freed->level);
+  CHECK_FALSE(freed->processor);
+  CHECK(freed->priority == 7);
+  const auto moved = apply_changes(fixed, {{"unset", list({"level", "priority"})}, {"level", sdbus::Variant{1U}}});
+  REQUIRE(moved.ok());
+  CHECK(moved->level == 1);
+  CHECK(moved->priority == 1);
+  for (const char* key : {"latency-budget-us", "min-accuracy", "period-us", "objective", "percentile", "when-late"})
+    CHECK(apply_changes(fixed, {{"unset", list({key})}}).ok());
+
+  CHECK(apply_changes(fixed, {{"unset", list({"colour"})}}).error().code == ErrorCode::kInvalidArgument);
+  CHECK(apply_changes(fixed, {{"unset", sdbus::Variant{std::string("level")}}}).error().code == ErrorCode::kInvalidArgument);
+  CHECK(parse_contract({{"unset", list({"level"})}}).error().code == ErrorCode::kInvalidArgument);
+}
+
+TEST_CASE("the memory of a user's waiting frames has a limit, of which others' take nothing") {
+  const auto pinned = std::make_shared<PinnedMemory>();
+  auto first = pinned->take(1000, 60, 100);
+  REQUIRE(first);
+  CHECK_FALSE(pinned->take(1000, 41, 100));
+  CHECK_FALSE(pinned->take(1000, UINT64_MAX, 100));
+  CHECK(pinned->take(1001, 100, 100));
+  const auto second = pinned->take(1000, 40, 100);
+  CHECK(second);
+  CHECK_FALSE(pinned->take(1000, 1, 100));
+  first.reset();
+  CHECK(pinned->take(1000, 60, 100));
+  CHECK_FALSE(pinned->take(1000, 61, 100));
+}
+
+TEST_CASE("a frame keeps its whole memfd in memory, however little of it it needs") {
+  const int fd = memfd_create("large", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  REQUIRE(ftruncate(fd, 1 << 20) == 0);
+  REQUIRE(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0);
+  const auto frame = MappedFrame::map(fd, 12);
+  close(fd);
+  REQUIRE(frame.ok());
+  CHECK(frame->pinned_bytes() == 1 << 20);
 }

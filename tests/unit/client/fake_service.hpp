@@ -22,6 +22,9 @@ namespace dofa::test {
 
 using InferReply = sdbus::Result<std::vector<sdbus::Struct<std::uint32_t, double>>, Dictionary>;
 
+/// One of RecentFrames.
+using FrameTuple = sdbus::Struct<std::uint64_t, std::uint32_t, std::uint32_t, std::uint32_t, std::uint8_t>;
+
 class FakeSession;
 class FakeManager;
 class FakeFamily;
@@ -47,6 +50,8 @@ class FakeService {
   void answer_held(std::size_t count);
   /// Opens a session that belongs to nobody here; its number.
   std::string open_session(const std::string& application, const Dictionary& contract);
+  /// One more for RecentFrames, of every session.
+  void record_frame(const FrameTuple& frame);
   void emit_subnet_changed(const std::string& session, const std::string& to);
   void emit_contract_unmet(const std::string& session);
   /// Ends a session as the service would: Closed, then InterfacesRemoved.
@@ -54,18 +59,24 @@ class FakeService {
 
   /// Done to the head of each ring from now on, before it is given away.
   void spoil_rings(FakeStream::Spoil spoil);
+  /// As FakeStream::alter(), for every stream opened from now on.
+  void alter_streams(std::function<void(dofa_result&)> alter);
   /// The stream opened last.
   [[nodiscard]] std::shared_ptr<FakeStream> stream();
 
   /// Waits until a call of that member was seen `count` times.
   bool saw(const std::string& member, std::size_t count = 1);
+  /// How many calls of that member were seen so far.
+  [[nodiscard]] std::size_t seen(const std::string& member);
   [[nodiscard]] Dictionary last_dictionary();  ///< of the last call that brought one
+  [[nodiscard]] Dictionary last_dictionary_of(const std::string& member);
   [[nodiscard]] SeenFrame last_frame();
 
  private:
   friend class FakeSession;
   friend class FakeManager;
 
+  std::tuple<std::uint64_t, std::vector<FrameTuple>> frames_after(std::uint64_t after);
   std::shared_ptr<FakeStream> make_stream(const Dictionary& format);
   void note(const std::string& member, const Dictionary& dictionary = {});
   void answer(InferReply&& reply, SeenFrame frame);
@@ -76,11 +87,14 @@ class FakeService {
   std::map<std::string, std::string> failures_;
   std::map<std::string, std::size_t> seen_;
   Dictionary last_dictionary_;
+  std::map<std::string, Dictionary> last_dictionaries_;  ///< by member
   SeenFrame last_frame_;
+  std::vector<FrameTuple> frames_;
   bool hold_ = false;
   std::vector<std::pair<InferReply, SeenFrame>> held_;
   std::vector<std::shared_ptr<FakeStream>> streams_;
   FakeStream::Spoil spoil_;
+  std::function<void(dofa_result&)> alter_;
 
   std::unique_ptr<sdbus::IConnection> connection_;
   std::unique_ptr<FakeManager> manager_;

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 namespace dofa::test {
 
@@ -60,10 +61,11 @@ FakeStream::FakeStream(const Dictionary& format, const Spoil& spoil)
   data_ = static_cast<char*>(::mmap(nullptr, head_.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), 0));
   if (data_ == MAP_FAILED) throw std::runtime_error("mmap");
   dofa_ring told = head_;
+  told.refused = kSealed;
   if (spoil) spoil(told);
+  const bool sealed = std::exchange(told.refused, 0) == kSealed;
   std::memcpy(data_, &told, sizeof told);
-  // A spoiled version 0 stands for a ring whose size was never sealed.
-  if (told.version != 0) ::fcntl(fd_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+  if (sealed) ::fcntl(fd_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
     throw std::runtime_error("socketpair");
@@ -129,6 +131,7 @@ void FakeStream::reply(std::uint32_t index) {
   auto* top = reinterpret_cast<dofa_top*>(base + head_.top_offset);
   for (std::uint32_t i = 0; i < head_.top_k; ++i) top[i] = {i, 0.0F};
   top[0] = {static_cast<unsigned char>(base[head_.pixels_offset]), 0.75F};
+  classes_.push_back(top[0].class_index);
   auto* raw = reinterpret_cast<float*>(base + head_.raw_offset);
   for (std::uint32_t i = 0; i < head_.raw_floats; ++i) raw[i] = static_cast<float>(i) + 0.5F;
   if (alter_) alter_(result);
@@ -155,8 +158,17 @@ void FakeStream::alter(std::function<void(dofa_result&)> alter) {
   alter_ = std::move(alter);
 }
 
+void FakeStream::scribble_head() {
+  std::memset(data_, 0xA5, sizeof(dofa_ring));
+}
+
 std::uint64_t FakeStream::refused() const {
   return __atomic_load_n(&reinterpret_cast<dofa_ring*>(data_)->refused, __ATOMIC_RELAXED);
+}
+
+std::vector<std::uint32_t> FakeStream::classes() {
+  const std::lock_guard lock(mutex_);
+  return classes_;
 }
 
 dofa_frame FakeStream::last_frame() {

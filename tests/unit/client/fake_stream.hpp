@@ -23,6 +23,8 @@ class FakeStream {
  public:
   using Spoil = std::function<void(dofa_ring& head)>;
   static constexpr std::uint32_t kRawFloats = 3;
+  /// What `head.refused` holds while a head is spoiled; anything else leaves the memory's size unsealed.
+  static constexpr std::uint64_t kSealed = 1;
 
   FakeStream(const Dictionary& format, const Spoil& spoil);
   ~FakeStream();
@@ -41,9 +43,13 @@ class FakeStream {
   /// Rings without a reason.
   void ring() const;
   void hang_up();
+  /// Overwrites the head that the application has read when the stream was opened.
+  void scribble_head();
 
   [[nodiscard]] std::uint64_t refused() const;
   [[nodiscard]] dofa_frame last_frame();  ///< its header
+  /// The best class of each answer so far: the first byte of its frame.
+  [[nodiscard]] std::vector<std::uint32_t> classes();
 
  private:
   void serve();
@@ -60,6 +66,7 @@ class FakeStream {
   std::vector<std::uint32_t> held_;
   std::function<void(dofa_result&)> alter_;
   dofa_frame last_frame_{};
+  std::vector<std::uint32_t> classes_;
   std::thread thread_;
 };
 

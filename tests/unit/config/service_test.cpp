@@ -31,6 +31,19 @@ std::string uncommented(const std::string& text) {
   return std::regex_replace(text, std::regex("(^|\n)#([ ]*[a-z_0-9]+:)"), "$1$2");
 }
 
+/// The dotted keys of a file whose sections stand at the margin and whose keys are indented by two.
+std::set<std::string> keys_of(const std::string& text) {
+  std::set<std::string> keys;
+  std::istringstream lines(text);
+  std::string section;
+  std::smatch match;
+  for (std::string line; std::getline(lines, line);) {
+    if (std::regex_search(line, match, std::regex("^([a-z_0-9]+):"))) section = match[1];
+    if (std::regex_search(line, match, std::regex("^  ([a-z_0-9]+): "))) keys.insert(section + "." + match[1].str());
+  }
+  return keys;
+}
+
 }  // namespace
 
 TEST_CASE("an empty configuration is the defaults") {
@@ -47,12 +60,26 @@ TEST_CASE("the shipped configuration reads as the defaults, commented or not") {
   const auto options = parse_service(active, "dofad.yaml");
   if (!options) FAIL(options.error().message);
   CHECK(*options == ServiceOptions{});
-  // Every key the code knows stands in the file: a default written there must not be a default by absence.
-  for (const char* key : {"level", "roots", "load", "verify_timeout_s", "profiles", "cpu", "nice", "realtime", "affinity", "onednn", "sessions", "sessions_per_uid",
-                          "families", "queue", "frame_bytes", "ring_bytes", "ring_bytes_per_uid", "ring_slots", "tick_ms", "stuck_after_s"}) {
-    INFO(key);
-    CHECK(std::regex_search(active, std::regex("\n[ ]+" + std::string(key) + ": ")));
+  // Every key the code knows stands in the file, once: a default written there must not be a default by absence.
+  CHECK(keys_of(active) == service_keys());
+  CHECK(service_keys().size() > 20);
+  CHECK(service_keys().contains("metrics.listen"));
+}
+
+TEST_CASE("each value of the shipped configuration is read, not only its key") {
+  // With the value of one key changed at a time to one that is wrong for all of them, the file must be refused.
+  const std::string active = uncommented(shipped_config());
+  std::size_t refused = 0;
+  const std::regex key_with_value("\n  [a-z_0-9]+: ([^#\n]*)");
+  for (auto line = std::sregex_iterator(active.begin(), active.end(), key_with_value);
+       line != std::sregex_iterator(); ++line) {
+    std::string broken = active;
+    broken.replace(static_cast<std::size_t>(line->position(1)), static_cast<std::size_t>(line->length(1)), "{x: 1} ");
+    INFO(line->str());
+    CHECK_FALSE(parse_service(broken, "dofad.yaml").ok());
+    ++refused;
   }
+  CHECK(refused == service_keys().size());
 }
 
 TEST_CASE("faults in the configuration say where and what would be right") {
@@ -70,8 +97,26 @@ TEST_CASE("faults in the configuration say where and what would be right") {
   require_fault("families:\n  roots: models\n", "2:10: 'families.roots' must be a list");
   require_fault("families:\n  roots: [models]\n",
                 "2:10: 'families.roots' must list absolute directories, not 'models'");
+  for (const char* listen : {"metrics.sock", "0.0.0.0:9464", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536",
+                             "127.0.0.1:94x", "[::]:9464", "127.0.0.1:-1"}) {
+    require_fault("metrics:\n  listen: '" + std::string(listen) + "'\n",
+                  "2:11: 'metrics.listen' must be an absolute path of at most 107 bytes, 127.0.0.1:PORT or [::1]:PORT, not '" +
+                      std::string(listen) + "'");
+  }
   require_fault("engine:\n  onednn: yes\n", "2:11: 'engine.onednn' must be true or false");
   require_fault("a: 1\n---\nb: 2\n", "3:1: one document expected, found more");
+}
+
+TEST_CASE("metrics are served where the configuration says") {
+  for (const char* listen : {"/run/dofad/metrics.sock", "127.0.0.1:9464", "[::1]:1", "127.0.0.1:65535"}) {
+    const auto options = parse_service("metrics:\n  listen: '" + std::string(listen) + "'\n", "dofad.yaml");
+    REQUIRE(options.ok());
+    CHECK(options->metrics.listen == listen);
+    CHECK(keys_needing_restart({}, *options) == std::vector<std::string>{"metrics.listen"});
+  }
+  const std::string longest(106, 'x');
+  CHECK(parse_service("metrics:\n  listen: /" + longest + "\n", "dofad.yaml").ok());
+  CHECK_FALSE(parse_service("metrics:\n  listen: /" + longest + "x\n", "dofad.yaml").ok());
 }
 
 TEST_CASE("keys that wait for a restart are named") {
@@ -81,4 +126,7 @@ TEST_CASE("keys that wait for a restart are named") {
   wanted.lanes.cpu = 3;
   wanted.limits.queue = 5;
   CHECK(keys_needing_restart(running, wanted) == std::vector<std::string>{"lanes.cpu"});
+  CHECK(running.engine.gpus);
+  wanted.engine.gpus = false;
+  CHECK(keys_needing_restart(running, wanted) == std::vector<std::string>{"lanes.cpu", "engine.gpus"});
 }

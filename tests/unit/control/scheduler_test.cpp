@@ -2,6 +2,10 @@
 // The scheduler without lanes: the test takes the jobs itself.
 #include "daemon/control/scheduler.hpp"
 
+#include <sys/socket.h>
+
+#include <vector>
+
 #include "daemon/control/session.hpp"
 #include "tests/support/catch.hpp"
 
@@ -28,7 +32,7 @@ policy::FamilyPtr two_levels() {
 }
 
 struct Rig {
-  Scheduler scheduler{1, 64};
+  Scheduler scheduler{{{"cpu", 1}}, 64};
   std::shared_ptr<LoadedFamily> family = std::make_shared<LoadedFamily>("none", nullptr);
 
   std::shared_ptr<Session> open(const policy::Contract& contract) {
@@ -114,6 +118,36 @@ TEST_CASE("the queue's limit refuses by name, and a refused frame counts as miss
   CHECK(rig.submit(frames[2], session, 2).ok());
 }
 
+TEST_CASE("what became of the last frames can be asked for, from where the previous answer ended") {
+  Rig rig;
+  const auto session = rig.open(with_budget(200'000));
+  TestFrame frame;
+  REQUIRE(rig.submit(frame, session, 1).ok());
+  TestFrame refused;
+  REQUIRE_FALSE(rig.submit(refused, session, 1).ok());
+  const Job job = rig.scheduler.next(0, 0);
+  frame.answer.level = job.level;
+  rig.scheduler.finished(*session, 0, frame, frame.arrival_us + 3'000, frame.arrival_us + 300'000);
+
+  const RecentFrames all = session->recent_frames(0);
+  CHECK(all.next == 2);
+  REQUIRE(all.frames.size() == 2);
+  using Outcome = FrameRecord::Outcome;
+  CHECK(all.frames[0].outcome == Outcome::kDropped);
+  CHECK(all.frames[0].arrival_us == refused.arrival_us);
+  CHECK(all.frames[1].outcome == Outcome::kLate);
+  CHECK(all.frames[1].queue_us == 3'000);
+  CHECK(all.frames[1].service_us == 297'000);
+  CHECK(all.frames[1].level == 1);
+  CHECK(session->recent_frames(2).frames.empty());
+  CHECK(session->recent_frames(99).frames.empty());
+
+  session->count_refused(FrameLog::kKept + 1);
+  const RecentFrames kept = session->recent_frames(2);
+  CHECK(kept.next == FrameLog::kKept + 3);
+  CHECK(kept.frames.size() == FrameLog::kKept);  // one is lost, and the two numbers tell
+}
+
 TEST_CASE("closing hands the waiting frames back, and a frame still running is counted for nobody") {
   Rig rig;
   const auto session = rig.open({});
@@ -164,14 +198,36 @@ TEST_CASE("idle work runs only where no frame waits, and stop ends everything") 
   CHECK(rig.scheduler.next(0, 0).kind == Job::Kind::kRun);
   const Job idle = rig.scheduler.next(0, 0);
   REQUIRE(idle.kind == Job::Kind::kIdle);
-  REQUIRE(idle.idle_task);
-  idle.idle_task();
+  REQUIRE(idle.task);
+  idle.task();
   CHECK(ran);
   TestFrame left;
   REQUIRE(rig.submit(left, session).ok());
   rig.scheduler.stop();
   CHECK(rig.scheduler.next(0, 0).kind == Job::Kind::kStop);
   CHECK(rig.scheduler.take_back() == std::vector<Frame*>{&left});
+}
+
+TEST_CASE("urgent work goes before waiting frames, and is dropped unrun once all ends") {
+  Rig rig;
+  const auto session = rig.open({});
+  TestFrame frame;
+  REQUIRE(rig.submit(frame, session).ok());
+  bool ran = false;
+  rig.scheduler.soon(0, [&] { ran = true; });
+  const Job urgent = rig.scheduler.next(0, 0);
+  REQUIRE(urgent.kind == Job::Kind::kIdle);
+  REQUIRE(urgent.task);
+  urgent.task();
+  CHECK(ran);
+  CHECK(rig.scheduler.next(0, 0).frame == &frame);
+  const auto held = std::make_shared<int>();
+  rig.scheduler.soon(0, [held] {});
+  CHECK(held.use_count() == 2);
+  rig.scheduler.stop();
+  CHECK(held.use_count() == 1);
+  rig.scheduler.soon(0, [held] {});
+  CHECK(held.use_count() == 1);
 }
 
 TEST_CASE("a burst of a session that states no period neither delays nor lowers nor keeps out the others") {
@@ -191,4 +247,41 @@ TEST_CASE("a burst of a session that states no period neither delays nor lowers 
   for (int i = 0; i < 50; ++i) (void)rig.scheduler.plan(now += 100'000);
   CHECK(camera->level() == before);
   CHECK(rig.scheduler.open(camera_contract, two_levels()).ok());
+}
+
+TEST_CASE("an idle lane hears the bells of its sessions and takes the frame that one brings, as long as it is to") {
+  constexpr std::int64_t kLongUs = 10'000'000;  // who waits so long has heard nothing
+  Rig rig;
+  const auto session = rig.open({});
+  int ends[2];
+  REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+  const UniqueFd ours(ends[0]);
+  const UniqueFd theirs(ends[1]);
+  struct Listener final : BellListener {
+    Rig& rig;
+    const std::shared_ptr<Session>& session;
+    TestFrame frame;
+    std::vector<std::uint64_t> heard;
+    Listener(Rig& its_rig, const std::shared_ptr<Session>& its_session) : rig(its_rig), session(its_session) {}
+    void rung(std::uint64_t id) override {
+      heard.push_back(id);
+      if (heard.size() == 1) CHECK(rig.submit(frame, session).ok());
+    }
+  } listener(rig, session);
+  const auto ring = [&] { REQUIRE(send(theirs.get(), "", 1, MSG_DONTWAIT) == 1); };
+  rig.scheduler.set_bell_listener(&listener);
+  rig.scheduler.watch_bell(*session, ours.get(), 7);
+  ring();
+  const Job job = rig.scheduler.next(0, kLongUs);
+  CHECK(job.frame == &listener.frame);
+  CHECK(listener.heard == std::vector<std::uint64_t>{7});
+
+  rig.scheduler.unwatch_bell(ours.get());
+  ring();
+  CHECK(rig.scheduler.next(0, 1000).kind == Job::Kind::kIdle);
+  rig.scheduler.set_bell_listener(nullptr);
+  rig.scheduler.watch_bell(*session, ours.get(), 8);
+  ring();
+  CHECK(rig.scheduler.next(0, 1000).kind == Job::Kind::kIdle);
+  CHECK(listener.heard.size() == 1);
 }

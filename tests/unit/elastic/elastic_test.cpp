@@ -9,63 +9,22 @@
 #include "daemon/engine/kernels/run.hpp"
 #include "daemon/engine/kernels/simd.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/unit/ofa/naive_ofa.hpp"
+#include "tests/unit/ofa/sample.hpp"
 
 namespace dofa::engine {
 namespace {
+using test::floats;
 using test::Maps;
+using test::relative_difference;
+using test::Sample;
 
-/// A supernet with as many random levels as there are sides.
-struct Sample {
-  config::OfaSupernet strides;
-  FloatTensors tensors;
-  std::vector<config::OfaArchitecture> architectures;
-  std::vector<Statistics> statistics;
-  std::shared_ptr<OfaModel> model = std::make_shared<OfaModel>();
-
-  Sample(unsigned seed, const std::vector<std::uint32_t>& sides, const config::OfaSupernet& given = {})
-      : strides(given), tensors(test::random_tensors(seed)) {
-    model->supernet = *make_supernet(tensors, strides);
-    for (unsigned i = 0; i < sides.size(); ++i) {
-      architectures.push_back(test::random_architecture(seed + 50 + i));
-      statistics.push_back(test::random_statistics(model->supernet, architectures[i], seed + i));
-      OfaLevel level{sides[i], *extract_subnet(model->supernet, architectures[i])};
-      REQUIRE(set_statistics(model->supernet, level.subnet, statistics[i]).ok());
-      model->levels.push_back(std::move(level));
-    }
-  }
-  /// What level i must answer.
-  [[nodiscard]] std::vector<double> expected(std::size_t i, const Maps& image) const {
-    return test::run_naively(tensors, architectures[i], strides, image, statistics[i]);
-  }
-};
-
-double relative_difference(std::span<const float> got, const std::vector<double>& expected) {
-  REQUIRE(got.size() == expected.size());
-  double largest = 0;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    const double difference = std::abs(got[i] - expected[i]);
-    if (!(difference <= largest)) largest = difference;  // keeps a not-a-number
-  }
-  const auto [low, high] = std::ranges::minmax(expected);
-  return largest / (high - low);
-}
-
-std::vector<float> floats(const Maps& image) {
-  return {image.values.begin(), image.values.end()};
-}
 }  // namespace
 
 TEST_CASE("every level answers what a naive network does, in any order, on every SIMD target") {
   const unsigned seed = GENERATE(range(0U, 6U));
   INFO("seed " << seed);
-  config::OfaSupernet strides;
-  if (seed % 2 == 1) {
-    strides.stem_stride = 1;
-    strides.stage_strides = {1, 2, 2, 1, 1};
-  }
   const std::vector<std::uint32_t> sides = {32, 27, 48};
-  const Sample sample(seed, sides, strides);
+  const Sample sample(seed, sides);
   const auto backend = make_elastic_backend(sample.model);
   REQUIRE(backend.ok());
   const auto executor = (*backend)->make_executor();

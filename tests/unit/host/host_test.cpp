@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <thread>
@@ -67,6 +68,10 @@ TEST_CASE("the service manager gets its datagram, and its absence is no error") 
   char buffer[64] = {};
   CHECK(recv(receiver, buffer, sizeof buffer, 0) == 22);
   CHECK(std::string(buffer) == "READY=1\nSTATUS=serving");
+  CHECK(notify_start("loading x", 120));
+  const ssize_t size = recv(receiver, buffer, sizeof buffer, 0);
+  CHECK(std::string(buffer, static_cast<std::size_t>(std::max<ssize_t>(size, 0))) ==
+        "STATUS=loading x\nEXTEND_TIMEOUT_USEC=120000000");
   setenv("NOTIFY_SOCKET", "/tmp/dofa-nobody-listens", 1);
   CHECK_FALSE(notify("READY=1"));
   unsetenv("NOTIFY_SOCKET");

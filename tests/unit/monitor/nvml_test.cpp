@@ -37,6 +37,11 @@ NvmlApi fake_api() {
     *device = &handles[index];
     return 0;
   };
+  api.pci_info = [](NvmlApi::Device, NvmlPciInfo* pci) {
+    pci->domain = 1;
+    pci->bus = 0x3b;
+    return 0;
+  };
   api.utilization = [](NvmlApi::Device, NvmlUtilization* use) {
     *use = {driver.busy_percent, 10};
     return driver.answers ? 0 : 15;
@@ -75,6 +80,7 @@ TEST_CASE("others' use of a card is all use but ours") {
   CHECK(*(*gpus)[0].others_load == Approx(0.2));
   CHECK((*gpus)[0].temperature_c == 61.0);
   CHECK_FALSE((*gpus)[0].memory_total_mb);  // the table has no such function
+  CHECK((*gpus)[0].pci_address.view() == "0001:3b:00.0");
   CHECK_FALSE((*gpus)[0].power_mw);
   SECTION("between two of the driver's samples the last one holds") {
     CHECK(*(*probe.sample(1'200'000))[0].others_load == Approx(0.2));

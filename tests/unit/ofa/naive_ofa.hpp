@@ -35,6 +35,8 @@ struct Maps {
 /// counts; the third and fourth stage are as wide as each other, so that a first block has a shortcut too.
 FloatTensors random_tensors(unsigned seed);
 config::OfaArchitecture random_architecture(unsigned seed);
+/// The published network's strides for even seeds, those of small images for odd ones.
+config::OfaSupernet strides_of(unsigned seed);
 /// Random moments for every normalised layer of the architecture.
 Statistics random_statistics(const Supernet& supernet, const config::OfaArchitecture& architecture,
                              unsigned seed);

@@ -170,7 +170,7 @@ TEST_CASE("Sessions spread over lanes, and leave a processor that is lost") {
   CHECK(policy.session(id).ceiling == 0);
   const auto changes = policy.plan(kTickUs);
   REQUIRE(changes.size() == 1);
-  CHECK(changes[0].reason == PlanReason::kMoved);
+  CHECK(changes[0].reason == PlanReason::kLost);
   policy.set_usable(1, true, 20'000'000);
   for (std::int64_t now_us = 20'000'000; now_us < 21'000'000; now_us += kTickUs) policy.plan(now_us);
   CHECK(policy.session(id).lane == 1);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "daemon/stream/server.hpp"
+#include "tests/support/deadline.hpp"
 #include "tests/support/fake_family.hpp"
 #include "tests/support/ring_client.hpp"
 
@@ -15,12 +16,15 @@ namespace dofa::test {
 
 struct Rig {
   explicit Rig(config::LimitOptions limits = {}, std::uint32_t lanes = 1);
+  /// Opens the gate: a test that failed while it was closed must not wait for its workers for ever.
+  ~Rig() { family->gate().open(); }
 
   std::shared_ptr<control::Session> open_session(policy::Contract contract = {}, std::uint32_t uid = 1000);
   /// A stream of `format` frames; fails the test where it is refused.
   RingClient open_stream(const std::shared_ptr<control::Session>& session,
                          const control::StreamRequest& request);
 
+  Deadline deadline;
   std::shared_ptr<FakeFamily> family;
   control::Runtime runtime;
   stream::Server server;

@@ -4,26 +4,19 @@
 #include <map>
 #include <set>
 
-#include "models/tool/command.hpp"
 #include "models/tool/family_folder.hpp"
 #include "models/tool/pictures.hpp"
 #include "models/tool/protobuf_writer.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/ofa/files.hpp"
 #include "tests/unit/ofa/naive_ofa.hpp"
+#include "tests/unit/tool/run_verb.hpp"
 
 using namespace dofa;
 using namespace dofa::tool;
 using engine::test::TemporaryFolder;
 
 namespace {
-
-/// Runs a verb; what it prints goes to the test's own output.
-Result<int> run(const std::string& name, const std::vector<std::string>& words) {
-  for (const Verb& verb : verbs())
-    if (verb.name == name) return verb.run(Arguments(verb.options, words));
-  return Error{ErrorCode::kNotFound, "no such verb"};
-}
 
 bool succeeds(const std::string& name, const std::vector<std::string>& words) {
   const auto result = run(name, words);
