@@ -245,7 +245,8 @@ void parse_mts(Scanner& scan, TegrastatsLine& out) {
   scan = trial;
 }
 
-// `07-09-2024 13:31:31` at the start of the line.
+// `07-09-2024 13:31:31` at the start of the line. With any other blank than the one space it is not
+// tegrastats' own, and a tab or carriage return would break out of a JSON string.
 void parse_timestamp(Scanner& scan, TegrastatsLine& out) {
   Scanner trial = scan;
   const auto of_digits_and = [&](char separator) {
@@ -255,9 +256,7 @@ void parse_timestamp(Scanner& scan, TegrastatsLine& out) {
         std::all_of(word.begin(), word.end(), [&](char c) { return is_digit(c) || c == separator; });
     return clean && separators == 2;
   };
-  if (!of_digits_and('-')) return;
-  trial.skip_blanks();
-  if (!of_digits_and(':')) return;
+  if (!of_digits_and('-') || !trial.eat(" ") || !of_digits_and(':')) return;
   out.timestamp = scan.rest().substr(0, scan.rest().size() - trial.rest().size());
   scan = trial;
 }

@@ -195,6 +195,14 @@ TEST_CASE("fields in another order, dates, and unknown words between them") {
   CHECK(line.engines.empty());
 }
 
+TEST_CASE("a date with other blanks than the one space is no timestamp") {
+  // They would break out of the JSON string: control characters need escapes there.
+  for (const char* line : {"07-09-2024 \r13:31:31 RAM 1/2MB", "07-09-2024\t13:31:31 RAM 1/2MB",
+                           "07-09-2024  13:31:31 RAM 1/2MB", "07-09-2024\n13:31:31 RAM 1/2MB"}) {
+    CHECK(tegrastats_json(parse_tegrastats(line)) == R"({"ram":{"used_mb":1,"total_mb":2}})");
+  }
+}
+
 TEST_CASE("half a line gives no half number where that can be told") {
   const TegrastatsLine cut = parse_tegrastats("RAM 534/3964MB (lfb 98x4MB) CPU [16%@204,9%@20");
   CHECK(cut.ram->largest_free_blocks == 98.0);
