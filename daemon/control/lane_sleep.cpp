@@ -36,7 +36,7 @@ LaneSleep::LaneSleep()
 }
 
 void LaneSleep::watch(int fd, std::uint64_t id) const {
-  (void)add(epoll_, fd, id, EPOLLIN | EPOLLET);  // once a bell: whether it is taken off is another's business
+  (void)add(epoll_, fd, id, EPOLLIN | EPOLLET | EPOLLEXCLUSIVE);  // once a bell, also where it is left on
 }
 
 void LaneSleep::unwatch(int fd) const {
@@ -48,7 +48,7 @@ void LaneSleep::wake() const {
 }
 
 std::span<const std::uint64_t> LaneSleep::wait(std::int64_t patience_us) {
-  std::array<epoll_event, 16> events;
+  std::array<epoll_event, kMostBells + 1> events;  // and the wake
   const auto timeout_ms = static_cast<int>(std::clamp<std::int64_t>((patience_us + 999) / 1000, 0, 60'000));
   const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout_ms);
   std::size_t bells = 0;

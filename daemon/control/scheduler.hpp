@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The meeting point of sessions, lanes and the policy: keeps each lane's waiting frames in deadline order, asks the policy
-// which of them runs next at which level, and tells it what became of them. One lock guards the policy and the queues; it
-// is held for decisions (microseconds), never across an inference and never while anyone is called back. Thread-safe.
-// Frames are borrowed from submit() until they come out of next(), take_back() or stop().
+// The meeting point of sessions, lanes and the policy: keeps each lane's waiting frames in deadline order,
+// asks the policy which of them runs next at which level, and tells it what became of them. One lock guards
+// the policy and the queues; it is held for decisions (microseconds), never across an inference and never
+// while anyone is called back. Thread-safe. Frames are borrowed from submit() until they come out of next(),
+// take_back() or stop().
 #pragma once
 
 #include <array>
@@ -28,11 +29,11 @@ namespace dofa::control {
 struct Job {
   enum class Kind : std::uint8_t { kRun, kDrop, kIdle, kStop };
   Kind kind = Kind::kIdle;
-  Frame* frame = nullptr;     ///< kRun, kDrop
-  std::uint32_t level = 0;    ///< kRun
+  Frame* frame = nullptr;   ///< kRun, kDrop
+  std::uint32_t level = 0;  ///< kRun
   policy::DispatchReason reason = policy::DispatchReason::kIdle;
-  std::function<void()> task;  ///< kIdle: may be empty
-  std::uint32_t count = 1;     ///< kRun: frames that run at once …
+  std::function<void()> task;                     ///< kIdle: may be empty
+  std::uint32_t count = 1;                        ///< kRun: frames that run at once …
   std::array<Frame*, policy::kMaxBatch> batch{};  ///< … `frame` first
 };
 
@@ -64,9 +65,9 @@ class Scheduler {
   [[nodiscard]] policy::SessionStats stats(const Session& session) const;
 
   // Frames.
-  /// Counts, stamps deadline and rate, queues. kResourceExhausted where `queue_limit` frames of the session wait,
-  /// kCancelled where it is closed, kNotReady where its processor is lost and no other may serve it; the frame is then
-  /// still the caller's.
+  /// Counts, stamps deadline and rate, queues. kResourceExhausted where `queue_limit` frames of the session
+  /// wait, kCancelled where it is closed, kNotReady where its processor is lost and no other may serve it;
+  /// the frame is then still the caller's.
   Result<void> submit(Frame& frame, std::uint32_t queue_limit);
   /// Counts frames that never came: the application's ring was full.
   void count_refused(Session& session, std::uint64_t frames);
@@ -77,25 +78,28 @@ class Scheduler {
   // Lanes. next() blocks for at most `patience_us` where nothing waits.
   Job next(std::uint32_t lane, std::int64_t patience_us);
   /// `batch` frames ran at once, and this is the `member`-th of them.
-  void finished(Session& session, std::uint32_t lane, Frame& frame, std::int64_t started_us, std::int64_t finished_us,
-                std::uint32_t batch = 1, std::uint32_t member = 0);
+  void finished(Session& session, std::uint32_t lane, Frame& frame, std::int64_t started_us,
+                std::int64_t finished_us, std::uint32_t batch = 1, std::uint32_t member = 0);
   /// A frame that was taken but could not be run.
   void dropped(Session& session, std::int64_t arrival_us);
   /// Runs `task` on a lane when nothing waits there.
   void when_idle(std::uint32_t lane, std::function<void()> task);
-  /// Runs `task` on a lane as soon as it has finished its frame, whatever waits. After stop() it is dropped unrun.
+  /// Runs `task` on a lane as soon as it has finished its frame, whatever waits. After stop() it is dropped
+  /// unrun.
   void soon(std::uint32_t lane, std::function<void()> task);
   void stop();  ///< every next() answers kStop; frames still waiting are handed back by take_back()
   std::vector<Frame*> take_back();
 
-  // Doorbells that idle lanes listen to: whoever has the streams says which, and is told on the lane's thread.
+  // Doorbells that idle lanes listen to: whoever has the streams says which, and is told on the lane's
+  // thread.
   void set_bell_listener(BellListener* listener);  ///< null: and no lane is inside the former one any more
+  /// Before others watch `fd` (LaneSleep).
   void watch_bell(const Session& session, int fd, std::uint64_t id);
   void unwatch_bell(int fd);
 
   // Processors that come and go.
-  /// Moves the sessions of a processor to others, and with them their waiting frames and those `at_hand` on its lane;
-  /// returns the frames that nobody else can take, the caller's again.
+  /// Moves the sessions of a processor to others, and with them their waiting frames and those `at_hand` on
+  /// its lane; returns the frames that nobody else can take, the caller's again.
   std::vector<Frame*> lose(std::uint32_t processor, std::span<Frame* const> at_hand);
   void restore(std::uint32_t processor);
 
@@ -103,7 +107,8 @@ class Scheduler {
   void load(std::uint32_t processor, double expected_slowdown, std::int64_t now_us);
   void suspended(std::int64_t now_us);
   std::vector<SessionChange> plan(std::int64_t now);
-  /// True once after a late frame where there is another processor to go to: then the next plan should not wait its turn.
+  /// True once after a late frame where there is another processor to go to: then the next plan should not
+  /// wait its turn.
   bool take_plan_wish() { return plan_wish_.exchange(false, std::memory_order_relaxed); }
   [[nodiscard]] double slowdown(std::uint32_t processor) const;
 
@@ -117,13 +122,14 @@ class Scheduler {
     bool asleep = false;
   };
 
-  /// submit() but for waking its lane: the one to wake, if it sleeps. The frame may be answered before the caller looks
-  /// again.
+  /// submit() but for waking its lane: the one to wake, if it sleeps. The frame may be answered before the
+  /// caller looks again.
   Result<LaneQueue*> enqueue(Frame& frame, std::uint32_t queue_limit);
   /// With the lock held.
   static void wake(LaneQueue& queue);
   /// Returns with the lock held, when there is something to do, or patience has ended.
   std::unique_lock<std::mutex> sleep_until_work(LaneQueue& queue, std::int64_t patience_us);
+  void hear(std::span<const std::uint64_t> rung);
   void insert(std::uint32_t lane, const policy::QueuedFrame& entry, Frame& frame);
   Frame* take(LaneQueue& queue, std::size_t index);
   Job take_run(LaneQueue& queue, const policy::DispatchDecision& decision);
@@ -136,7 +142,7 @@ class Scheduler {
   mutable std::mutex mutex_;
   policy::Policy policy_;
   std::vector<std::unique_ptr<LaneQueue>> lanes_;  ///< in the policy's order
-  std::vector<std::weak_ptr<Session>> sessions_;  ///< by policy id
+  std::vector<std::weak_ptr<Session>> sessions_;   ///< by policy id
   bool stopping_ = false;
   std::atomic<bool> plan_wish_ = false;
 

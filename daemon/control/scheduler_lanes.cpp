@@ -74,6 +74,13 @@ Job Scheduler::take_run(LaneQueue& queue, const policy::DispatchDecision& decisi
   return job;
 }
 
+void Scheduler::hear(std::span<const std::uint64_t> rung) {
+  const std::lock_guard bells(bells_mutex_);
+  for (const std::uint64_t id : rung) {
+    if (bell_listener_ != nullptr) bell_listener_->rung(id);
+  }
+}
+
 std::unique_lock<std::mutex> Scheduler::sleep_until_work(LaneQueue& queue, std::int64_t patience_us) {
   const std::int64_t until_us = now_us() + patience_us;
   std::unique_lock lock(mutex_);
@@ -82,17 +89,13 @@ std::unique_lock<std::mutex> Scheduler::sleep_until_work(LaneQueue& queue, std::
     if (left_us <= 0) break;
     queue.asleep = true;
     lock.unlock();
-    const auto rung = queue.sleep.wait(left_us);
+    auto rung = queue.sleep.wait(left_us);
     lock.lock();
     queue.asleep = false;
     if (rung.empty()) continue;
     lock.unlock();
-    {
-      const std::lock_guard bells(bells_mutex_);
-      for (const std::uint64_t id : rung) {
-        if (bell_listener_ != nullptr) bell_listener_->rung(id);
-      }
-    }
+    hear(rung);
+    while (rung.size() >= LaneSleep::kMostBells) hear(rung = queue.sleep.wait(0));
     lock.lock();
   }
   return lock;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What whoever talks to applications (the bus) needs of whoever serves their frame streams, so that neither knows the
-// other. Implementations are thread-safe.
+// What whoever talks to applications (the bus) needs of whoever serves their frame streams, so that neither
+// knows the other. Implementations are thread-safe.
 #pragma once
 
 #include <unistd.h>
@@ -52,7 +52,8 @@ struct StreamEnds {
   UniqueFd doorbell;
 };
 
-/// Told on an idle lane's thread that a doorbell rang; must be short.
+/// Told on an idle lane's thread that a doorbell rang, and perhaps nobody else: it must take the bell off.
+/// Must be short.
 class BellListener {
  public:
   virtual ~BellListener() = default;
@@ -62,9 +63,10 @@ class BellListener {
 class StreamGate {
  public:
   virtual ~StreamGate() = default;
-  /// kInvalidArgument (layout, slots, top-k), kResourceExhausted (names the limit), kBusy (the session has a stream),
-  /// kCancelled (the session is closed).
-  virtual Result<StreamEnds> open_stream(const std::shared_ptr<Session>& session, const StreamRequest& request) = 0;
+  /// kInvalidArgument (layout, slots, top-k), kResourceExhausted (names the limit), kBusy (the session has a
+  /// stream), kCancelled (the session is closed).
+  virtual Result<StreamEnds> open_stream(const std::shared_ptr<Session>& session,
+                                         const StreamRequest& request) = 0;
   /// Hangs up the stream of a session, if it has one. Frames on their way are answered first.
   virtual void close_stream(const Session& session) = 0;
 };

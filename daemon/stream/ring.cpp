@@ -31,6 +31,9 @@ constexpr std::uint64_t kMaxRefusedAtOnce = 64;
 /// An honest application rings in vain at most once a frame: its slot was seen before its bell.
 constexpr std::uint32_t kMaxFruitless = 32;
 
+/// Taken off in one visit; twice what the buffer of a doorbell holds.
+constexpr std::uint32_t kMostBells = 16;
+
 std::uint64_t duration(std::int64_t us) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0));
 }
@@ -89,21 +92,27 @@ dofa_slot& Ring::head_of(std::uint32_t index) const {
   return *reinterpret_cast<dofa_slot*>(slot_at(index));
 }
 
+Ring::Bells Ring::take_bells_off() const {
+  Bells bells;
+  while (bells.count < kMostBells) {
+    char bell = 0;
+    const ssize_t got = recv(doorbell_.get(), &bell, sizeof bell, MSG_DONTWAIT);
+    if (got <= 0) {
+      bells.hung_up = got == 0 || (errno != EAGAIN && errno != EINTR);
+      break;
+    }
+    ++bells.count;
+  }
+  return bells;
+}
+
 Ring::Visit Ring::visit() {
   const std::lock_guard lock(visiting_);
-  return look();
-}
-
-void Ring::try_visit() {
-  const std::unique_lock lock(visiting_, std::try_to_lock);
-  if (lock) (void)look();  // that it has gone, or is a nuisance, is visit()'s to tell
-}
-
-Ring::Visit Ring::look() {
-  char bell = 0;
-  const ssize_t got = recv(doorbell_.get(), &bell, sizeof bell, MSG_DONTWAIT);
-  if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) return Visit::kGone;
-  if (got < 0) return fruitless_ < kMaxFruitless ? Visit::kServed : Visit::kNuisance;  // taken off by another visit
+  const Bells bells = take_bells_off();
+  if (bells.count == 0) {
+    if (bells.hung_up) return Visit::kGone;
+    return fruitless_ < kMaxFruitless ? Visit::kServed : Visit::kNuisance;  // taken off by another visit
+  }
   count_refused();
   bool took = false;
   for (std::uint32_t n = 0, first = next_; n < layout_.slots; ++n) {
@@ -113,8 +122,9 @@ Ring::Visit Ring::look() {
     next_ = (index + 1) % layout_.slots;
     took |= take(index);
   }
-  fruitless_ = took ? 0 : fruitless_ + 1;
-  return fruitless_ < kMaxFruitless ? Visit::kServed : Visit::kNuisance;
+  fruitless_ = took ? 0 : fruitless_ + bells.count;
+  // Where bells may be left, nobody would hear of them again but by muting and listening anew.
+  return fruitless_ < kMaxFruitless && bells.count < kMostBells ? Visit::kServed : Visit::kNuisance;
 }
 
 void Ring::count_refused() {

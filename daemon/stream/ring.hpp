@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The daemon's side of one frame ring. The application can write anywhere in the shared memory at any time:
 // what counts is kept here (which slots are ours, the layout), the shared words are hints. visit() is for the
-// stream thread and for idle lanes, one at a time; answers are written by whichever thread ends a frame. Each frame on its way holds the
-// ring, so that its memory is unmapped only after the last worker has let go. Nothing is allocated between a
-// frame and its answer.
+// stream thread and for idle lanes, one at a time; answers are written by whichever thread ends a frame. Each
+// frame on its way holds the ring, so that its memory is unmapped only after the last worker has let go.
+// Nothing is allocated between a frame and its answer.
 #pragma once
 
 #include <atomic>
@@ -27,11 +27,9 @@ class Ring : public std::enable_shared_from_this<Ring> {
   ~Ring();
 
   enum class Visit { kServed, kNuisance, kGone };
-  /// Takes one bell off and submits every slot that is newly published. kNuisance: it keeps ringing without
+  /// Takes the bells off and submits every slot that is newly published. kNuisance: it keeps ringing without
   /// an acceptable frame; kGone: the application has hung up.
   Visit visit();
-  /// The same for whoever only helps: not at all where somebody is at it already.
-  void try_visit();
   /// Tells the application that the stream has ended. Frames on their way are answered into its memory all
   /// the same.
   void hang_up() const;
@@ -45,7 +43,11 @@ class Ring : public std::enable_shared_from_this<Ring> {
  private:
   class SlotFrame;
 
-  Visit look();
+  struct Bells {
+    std::uint32_t count = 0;
+    bool hung_up = false;
+  };
+  [[nodiscard]] Bells take_bells_off() const;
   void count_refused();
   bool take(std::uint32_t index);
   void answer(const SlotFrame& frame, const Error* error, const control::FrameAnswer& result);
@@ -61,7 +63,7 @@ class Ring : public std::enable_shared_from_this<Ring> {
   std::vector<SlotFrame> frames_;  ///< by slot
   std::mutex visiting_;            ///< guards what follows, and who takes a slot
   std::uint32_t next_ = 0;         ///< where to look first: behind the slot taken last
-  std::uint32_t fruitless_ = 0;    ///< visits in a row that brought no frame
+  std::uint32_t fruitless_ = 0;    ///< bells in a row that brought no frame
   std::uint64_t refused_ = 0;      ///< as the application last said
 };
 

@@ -14,8 +14,10 @@
 namespace dofa::stream {
 namespace {
 
-constexpr std::uint64_t kStop = 0;
-constexpr std::uint32_t kBells = EPOLLIN | EPOLLRDHUP;
+constexpr std::uint64_t kNudge = 0;
+/// An idle lane that has heard a bell is enough. A hang-up wakes all, and reads as an end where it is only
+/// half of one.
+constexpr std::uint32_t kBells = EPOLLIN | EPOLLEXCLUSIVE;
 constexpr std::int64_t kMuteUs = 1000;
 constexpr int kMuteMs = 1;
 
@@ -35,8 +37,8 @@ Error exhausted(const char* limit, std::uint64_t allowed) {
 Server::Server(control::Runtime& runtime)
     : runtime_(runtime),
       epoll_(require(epoll_create1(EPOLL_CLOEXEC), "streams: epoll")),
-      stop_(require(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "streams: eventfd")) {
-  if (!watch(EPOLL_CTL_ADD, stop_.get(), kStop, EPOLLIN)) {
+      nudge_(require(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "streams: eventfd")) {
+  if (!watch(nudge_.get(), kNudge, EPOLLIN)) {
     throw std::system_error(errno, std::generic_category(), "streams: epoll");
   }
   runtime_.set_bell_listener(this);
@@ -45,16 +47,31 @@ Server::Server(control::Runtime& runtime)
 
 Server::~Server() {
   runtime_.set_bell_listener(nullptr);
-  (void)eventfd_write(stop_.get(), 1);
+  stopping_ = true;
+  nudge();
   thread_.join();
   for (const auto& [id, ring] : rings_) ring->hang_up();
 }
 
-bool Server::watch(int operation, int fd, StreamId id, std::uint32_t events) const {
+bool Server::watch(int fd, StreamId id, std::uint32_t events) const {
   epoll_event event{};
   event.events = events;
   event.data.u64 = id;
-  return epoll_ctl(epoll_.get(), operation, fd, &event) == 0;
+  return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+void Server::nudge() const {
+  (void)eventfd_write(nudge_.get(), 1);
+}
+
+bool Server::listen_to(const Ring& ring, StreamId id) {
+  runtime_.watch_bell(ring.session(), ring.doorbell(), id);
+  return watch(ring.doorbell(), id, kBells);
+}
+
+void Server::stop_listening_to(const Ring& ring) {
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, ring.doorbell(), nullptr);
+  runtime_.unwatch_bell(ring.doorbell());
 }
 
 std::uint64_t Server::bytes_of(std::uint32_t uid) {
@@ -101,10 +118,7 @@ Result<control::StreamEnds> Server::open_stream(const std::shared_ptr<control::S
   // behind.
   if (session->closed()) return Error{ErrorCode::kCancelled, "the session is closed"};
   const StreamId id = next_id_++;
-  if (!watch(EPOLL_CTL_ADD, ring->doorbell(), id, kBells)) {
-    return Error{ErrorCode::kFailed, "the doorbell cannot be watched"};
-  }
-  runtime_.watch_bell(*session, ring->doorbell(), id);
+  if (!listen_to(*ring, id)) return Error{ErrorCode::kFailed, "the doorbell cannot be watched"};
   rings_.emplace(id, std::move(ring));
   spdlog::debug("session {}: stream of {} slots, {} bytes opened", session->identity().id, layout->slots,
                 layout->bytes);
@@ -130,8 +144,7 @@ Server::Rings::iterator Server::stream_of(const control::Session& session) {
 std::shared_ptr<Ring> Server::forget(Rings::iterator at) {
   std::shared_ptr<Ring> ring = std::move(at->second);
   rings_.erase(at);
-  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, ring->doorbell(), nullptr);
-  runtime_.unwatch_bell(ring->doorbell());
+  stop_listening_to(*ring);
   ring->hang_up();
   closing_.push_back(ring);
   spdlog::debug("session {}: stream closed", ring->session().identity().id);
@@ -141,62 +154,68 @@ std::shared_ptr<Ring> Server::forget(Rings::iterator at) {
 void Server::serve() {
   pthread_setname_np(pthread_self(), "streams");
   std::array<epoll_event, 64> events;
-  while (true) {
-    const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
-                                 muted_.empty() ? -1 : kMuteMs);
+  bool any_muted = false;
+  while (!stopping_) {
+    const int count =
+        epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), any_muted ? kMuteMs : -1);
     for (int i = 0; i < count; ++i) {
-      if (events[i].data.u64 == kStop) return;
-      visit(events[i].data.u64, events[i].events);
+      eventfd_t ignored = 0;
+      if (events[i].data.u64 == kNudge) {
+        (void)eventfd_read(nudge_.get(), &ignored);
+      } else {
+        visit(events[i].data.u64, events[i].events);
+      }
     }
-    if (!muted_.empty()) unmute(control::now_us());
+    any_muted = unmute();
   }
+}
+
+std::shared_ptr<Ring> Server::ring_of(StreamId id) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = rings_.find(id);
+  return at == rings_.end() ? nullptr : at->second;  // none: closed since its doorbell rang
 }
 
 void Server::rung(std::uint64_t id) {
-  std::shared_ptr<Ring> ring;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto at = rings_.find(id);
-    if (at == rings_.end()) return;
-    ring = at->second;
-  }
-  ring->try_visit();
+  const std::shared_ptr<Ring> ring = ring_of(id);
+  // Where it has gone, the stream thread has heard that too, and unmapping takes too long for a lane.
+  if (!ring || ring->visit() != Ring::Visit::kNuisance) return;
+  const std::lock_guard lock(mutex_);
+  mute(id);
+  nudge();
 }
 
 void Server::visit(StreamId id, std::uint32_t events) {
-  std::shared_ptr<Ring> ring;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto at = rings_.find(id);
-    if (at == rings_.end()) return;  // closed since the doorbell rang
-    ring = at->second;
-  }
+  const std::shared_ptr<Ring> ring = ring_of(id);
+  if (!ring) return;
   auto outcome = Ring::Visit::kGone;
-  if ((events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR)) == 0) outcome = ring->visit();
+  if ((events & (EPOLLHUP | EPOLLERR)) == 0) outcome = ring->visit();
   if (outcome == Ring::Visit::kServed) return;
   const std::lock_guard lock(mutex_);
-  const auto at = rings_.find(id);
-  if (at == rings_.end()) return;
-  if (outcome == Ring::Visit::kGone) {
+  if (outcome == Ring::Visit::kNuisance) return mute(id);
+  if (const auto at = rings_.find(id); at != rings_.end())
     (void)forget(at);  // `ring` keeps it until the lock is let go
-  } else {
-    (void)watch(EPOLL_CTL_MOD, ring->doorbell(), id, 0);  // it can only fail for a ring that is gone
-    runtime_.unwatch_bell(ring->doorbell());
-    muted_.push_back({id, control::now_us() + kMuteUs});
-  }
 }
 
-void Server::unmute(std::int64_t now) {
+void Server::mute(StreamId id) {
+  const auto at = rings_.find(id);
+  if (at == rings_.end()) return;
+  stop_listening_to(*at->second);
+  muted_.push_back({id, control::now_us() + kMuteUs});
+}
+
+bool Server::unmute() {
   const std::lock_guard lock(mutex_);
+  if (muted_.empty()) return false;
+  const std::int64_t now = control::now_us();
   std::erase_if(muted_, [&](const Muted& muted) {
     if (now < muted.until_us) return false;
     const auto at = rings_.find(muted.id);
-    if (at != rings_.end()) {
-      (void)watch(EPOLL_CTL_MOD, at->second->doorbell(), muted.id, kBells);
-      runtime_.watch_bell(at->second->session(), at->second->doorbell(), muted.id);
-    }
+    // It can only fail for a ring that was muted twice at once, and is listened to again already.
+    if (at != rings_.end()) (void)listen_to(*at->second, muted.id);
     return true;
   });
+  return !muted_.empty();
 }
 
 }  // namespace dofa::stream

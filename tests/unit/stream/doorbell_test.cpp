@@ -3,8 +3,11 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <cstring>
+#include <random>
 #include <thread>
+#include <vector>
 
 #include "tests/support/catch.hpp"
 #include "tests/unit/stream/rig.hpp"
@@ -64,7 +67,7 @@ TEST_CASE("an application that rings for nothing is heard in moments only") {
   Rig rig;
   const RingClient idle = rig.open_stream(rig.open_session(lowest_level()), honest_request());
   constexpr std::uint64_t kQuiet = 200;  // what is heard before the first muting, and what its queue holds
-  constexpr std::uint64_t kPerMs = 10;   // unmuted it is tens of thousands in all
+  constexpr std::uint64_t kPerMs = 40;   // a visit's and the queue's; unmuted it is hundreds
   std::uint64_t bells = 0;
   std::int64_t elapsed_us = 0;
   for (const std::int64_t start = control::now_us(); elapsed_us < 200'000;
@@ -75,6 +78,47 @@ TEST_CASE("an application that rings for nothing is heard in moments only") {
   // Not a time that something takes: the longer all this takes, the more may be heard.
   CHECK(bells < kQuiet + kPerMs * static_cast<std::uint64_t>(elapsed_us / 1000));
   CHECK(bells > 32);
+}
+
+TEST_CASE("no frame goes unheard between an idle lane and the stream thread, however close bells come") {
+  Rig rig({}, 2);
+  std::vector<RingClient> clients;
+  for (std::uint32_t i = 0; i < 20; ++i)  // more than a lane hears at once
+    clients.push_back(rig.open_stream(rig.open_session(lowest_level(), 1000 + i % 2), honest_request()));
+  std::minstd_rand random(1);
+  for (std::uint64_t round = 0; round < 1000; ++round) {
+    for (const std::uint32_t slot : {0U, 1U}) {
+      for (RingClient& client : clients) {
+        client.publish(slot, round);
+        REQUIRE(dofa_doorbell_ring(client.doorbell()) == 0);
+        for (auto pause = random() % 400; pause > 0; --pause)
+          std::atomic_signal_fence(std::memory_order_seq_cst);
+      }
+    }
+    for (RingClient& client : clients) {
+      for (const std::uint32_t slot : {0U, 1U}) {
+        REQUIRE(client.wait_done(slot));
+        REQUIRE(client.result(slot).status == DOFA_STATUS_OK);
+        REQUIRE(client.result(slot).sequence == round);
+        dofa_slot_release(&client.slot(slot));
+      }
+    }
+  }
+}
+
+TEST_CASE("half a hang-up ends a stream, whether its lane sleeps or works") {
+  Rig rig;
+  const bool lane_works = GENERATE(false, true);
+  if (lane_works) rig.family->gate().close();
+  RingClient client = rig.open_stream(rig.open_session(lowest_level()), honest_request());
+  if (lane_works) {
+    client.publish(0, 1);
+    client.ring_bell();
+    REQUIRE(eventually([&] { return dofa_slot_state(&client.slot(0)) == DOFA_SLOT_TAKEN; }));
+  }
+  REQUIRE(shutdown(client.doorbell(), SHUT_WR) == 0);
+  CHECK(eventually([&] { return rig.server.streams() == 0; }));
+  rig.family->gate().open();
 }
 
 TEST_CASE("descriptors sent through a doorbell are dropped") {
