@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every room shares: the closed list of error codes and a result type. Values only, no state, thread-safe.
-// The table from codes to D-Bus names is proto/errors.hpp's.
+// What every room shares: the closed list of error codes and a result type. Values only, no state,
+// thread-safe. The table from codes to D-Bus names is proto/errors.hpp's.
 #pragma once
 
 #include <cstddef>
@@ -11,19 +11,20 @@
 
 namespace dofa {
 
-/// Why something could not be done. Closed: a new code needs a D-Bus name and a line in the API's documentation.
+/// Why something could not be done. Closed: a new code needs a D-Bus name and a line in the API's
+/// documentation.
 enum class ErrorCode : std::uint8_t {
-  kFailed,             ///< unexpected: a bug or a failing system
-  kInvalidArgument,    ///< the caller's value is malformed or out of range
-  kNotFound,           ///< no such session, family, level, file
-  kAlreadyExists,      ///< the name is taken
-  kBusy,               ///< in use; try again once it is released
-  kNotReady,           ///< still loading or shutting down
-  kNotSupported,       ///< well-formed, but this build or machine cannot do it
-  kNotAuthorized,      ///< the caller lacks the right
-  kCancelled,          ///< ended by the caller, its death or a shutdown
-  kMissedDeadline,     ///< the frame could not be answered in time
-  kUnsatisfiable,      ///< no operating point can keep this contract; the message names the nearest that could
+  kFailed,           ///< unexpected: a bug or a failing system
+  kInvalidArgument,  ///< the caller's value is malformed or out of range
+  kNotFound,         ///< no such session, family, level, file
+  kAlreadyExists,    ///< the name is taken
+  kBusy,             ///< in use; try again once it is released
+  kNotReady,         ///< still loading or shutting down
+  kNotSupported,     ///< well-formed, but this build or machine cannot do it
+  kNotAuthorized,    ///< the caller lacks the right
+  kCancelled,        ///< ended by the caller, its death or a shutdown
+  kMissedDeadline,   ///< the frame could not be answered in time
+  kUnsatisfiable,    ///< no operating point can keep this contract; the message names the nearest that could
   kResourceExhausted,  ///< a configured limit is reached; the message names it
   kInvalidFamily,      ///< a family's files are missing, corrupt or inconsistent
 };
@@ -39,8 +40,10 @@ struct Error {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}     // NOLINT(google-explicit-constructor)
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(Error error)
+      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }

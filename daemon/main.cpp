@@ -27,7 +27,8 @@ constexpr std::int64_t kLoadPatienceS = 60;  // for one family's weights and fir
 
 Result<config::ServiceOptions> read_options(const CommandLine& line) {
   auto options = config::read_service(line.config);
-  if (!options && options.error().code == ErrorCode::kNotFound && !line.config_given) return config::ServiceOptions{};
+  if (!options && options.error().code == ErrorCode::kNotFound && !line.config_given)
+    return config::ServiceOptions{};
   return options;
 }
 
@@ -57,7 +58,8 @@ int serve(const CommandLine& line, config::ServiceOptions options) {
       spdlog::error("reload refused, the old configuration stays: {}", wanted.error().message);
       return wanted.error();
     }
-    for (const std::string& key : runtime.reconfigure(*wanted)) spdlog::warn("{} takes effect at the next start", key);
+    for (const std::string& key : runtime.reconfigure(*wanted))
+      spdlog::warn("{} takes effect at the next start", key);
     if (line.log_level.empty()) (void)control::set_log_level(wanted->log.level);
     spdlog::info("configuration reloaded");
     return {};
@@ -109,7 +111,8 @@ int main(int argc, char** argv) try {
   }
   if (line->action == Action::kCheckConfig) return 0;
   control::set_up_log();
-  if (auto set = control::set_log_level(line->log_level.empty() ? options->log.level : line->log_level); !set) {
+  if (auto set = control::set_log_level(line->log_level.empty() ? options->log.level : line->log_level);
+      !set) {
     std::cerr << "dofad: " << set.error().message << "\n";
     return kUsage;
   }

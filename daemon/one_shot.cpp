@@ -21,7 +21,8 @@ namespace {
 
 constexpr int kFailed = 1;
 
-/// Foreign code runs next: it gets the CPU and the memory that nobody else wants, and goes when the service goes.
+/// Foreign code runs next: it gets the CPU and the memory that nobody else wants, and goes when the service
+/// goes.
 void be_expendable() {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   const rlimit no_core{0, 0};
@@ -37,7 +38,8 @@ Result<void> verify_in_child(const std::string& directory, std::uint32_t timeout
   if (!outcome) return outcome.error();
   if (outcome->exit_code == 0) return {};
   std::string why = outcome->output.substr(0, outcome->output.find('\n'));
-  if (outcome->timed_out) why = directory + ": the dry run took longer than " + std::to_string(timeout_s) + " s";
+  if (outcome->timed_out)
+    why = directory + ": the dry run took longer than " + std::to_string(timeout_s) + " s";
   if (why.empty()) why = directory + ": the dry run crashed";
   return Error{ErrorCode::kInvalidFamily, why};
 }

@@ -9,12 +9,13 @@ Result<CommandLine> parse_command_line(int argc, const char* const* argv) {
   CommandLine line;
   const std::map<std::string, Action> flags{
       {"--check-config", Action::kCheckConfig}, {"--version", Action::kVersion}, {"--help", Action::kHelp}};
-  const std::map<std::string, std::string CommandLine::*> values{{"--config", &CommandLine::config},
-                                                                 {"--bus", &CommandLine::bus},
-                                                                 {"--root", &CommandLine::root},
-                                                                 {"--log-level", &CommandLine::log_level},
-                                                                 {"--verify-family", &CommandLine::argument},
-                                                                 {"--parse-tegrastats", &CommandLine::argument}};
+  const std::map<std::string, std::string CommandLine::*> values{
+      {"--config", &CommandLine::config},
+      {"--bus", &CommandLine::bus},
+      {"--root", &CommandLine::root},
+      {"--log-level", &CommandLine::log_level},
+      {"--verify-family", &CommandLine::argument},
+      {"--parse-tegrastats", &CommandLine::argument}};
   for (int i = 1; i < argc; ++i) {
     std::string word = argv[i];
     if (const auto flag = flags.find(word); flag != flags.end()) {
@@ -24,7 +25,8 @@ Result<CommandLine> parse_command_line(int argc, const char* const* argv) {
     const std::size_t equals = word.find('=');
     const std::string name = word.substr(0, equals);
     const auto option = values.find(name);
-    if (option == values.end()) return Error{ErrorCode::kInvalidArgument, "'" + word + "' is not an option of dofad"};
+    if (option == values.end())
+      return Error{ErrorCode::kInvalidArgument, "'" + word + "' is not an option of dofad"};
     if (equals == std::string::npos && ++i >= argc) {
       return Error{ErrorCode::kInvalidArgument, "'" + name + "' needs a value"};
     }

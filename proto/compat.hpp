@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What differs between sdbus-c++ 1.x and 2.x, in the one place that knows. Generated glue (from the XML, at build time)
-// hides the rest. DOFA_SDBUS_V2 comes from the build.
+// What differs between sdbus-c++ 1.x and 2.x, in the one place that knows. Generated glue (from the XML, at
+// build time) hides the rest. DOFA_SDBUS_V2 comes from the build.
 #pragma once
 
 #include <sdbus-c++/sdbus-c++.h>
@@ -16,14 +16,18 @@ using InterfaceName = sdbus::InterfaceName;
 using MethodName = sdbus::MethodName;
 using PropertyName = sdbus::PropertyName;
 using ErrorName = sdbus::Error::Name;
-inline sdbus::Message current_message(const sdbus::IObject& object) { return object.getCurrentlyProcessedMessage(); }
+inline sdbus::Message current_message(const sdbus::IObject& object) {
+  return object.getCurrentlyProcessedMessage();
+}
 #else
 using BusName = std::string;
 using InterfaceName = std::string;
 using MethodName = std::string;
 using PropertyName = std::string;
 using ErrorName = std::string;
-inline const sdbus::Message& current_message(const sdbus::IObject& object) { return *object.getCurrentlyProcessedMessage(); }
+inline const sdbus::Message& current_message(const sdbus::IObject& object) {
+  return *object.getCurrentlyProcessedMessage();
+}
 #endif
 
 /// An exception that becomes the D-Bus error `name` with `message`.
@@ -39,7 +43,8 @@ struct ErrorArgument<std::function<void(Reply, Argument)>> {
   using type = Argument;
 };
 }  // namespace detail
-/// What a reply handler is told of an error: a pointer in sdbus-c++ 1.x, an optional in 2.x; both read `if (error)`.
+/// What a reply handler is told of an error: a pointer in sdbus-c++ 1.x, an optional in 2.x; both read `if
+/// (error)`.
 using ReplyError = detail::ErrorArgument<sdbus::async_reply_handler>::type;
 
 }  // namespace dofa::proto

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of the public contract that both sides spell: bus name, object paths, error names, contract keys. The daemon and
-// the client include this and nothing of each other. Constants only.
+// Names of the public contract that both sides spell: bus name, object paths, error names, contract keys. The
+// daemon and the client include this and nothing of each other. Constants only.
 #pragma once
 
 #include <array>
@@ -16,8 +16,8 @@ inline constexpr std::string_view kErrorPrefix = "org.dofa.Dofa1.Error.";
 
 /// Error names behind kErrorPrefix, in the order of dofa::ErrorCode (the bus room asserts the size).
 inline constexpr std::array<std::string_view, 13> kErrorNames{
-    "Failed",    "InvalidArgument", "NotFound",       "AlreadyExists",     "Busy",
-    "NotReady",  "NotSupported",    "NotAuthorized",  "Cancelled",         "MissedDeadline",
+    "Failed",        "InvalidArgument",   "NotFound",      "AlreadyExists", "Busy",
+    "NotReady",      "NotSupported",      "NotAuthorized", "Cancelled",     "MissedDeadline",
     "Unsatisfiable", "ResourceExhausted", "InvalidFamily"};
 
 /// Keys of a contract, as documented in org.dofa.Dofa1.Session.xml.

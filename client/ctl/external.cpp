@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/ctl/external.hpp"
 
-#include <dofa/client_types.hpp>
 #include <unistd.h>
+#include <dofa/client_types.hpp>
 
 #include <cerrno>
 #include <system_error>
@@ -24,8 +24,8 @@ fs::path find_companion(std::string_view file, const fs::path& folder) {
 int run_external(std::string_view name, const std::vector<std::string>& words) {
   const fs::path program = find_companion(name, fs::path(DOFA_LIBEXEC_DIR) / "dofad");
   if (program.empty()) {
-    throw client::Error(client::ErrorCode::kNotSupported, "this needs the program " + std::string(name) +
-                                                              ": install the package dofa-tools");
+    throw client::Error(client::ErrorCode::kNotSupported,
+                        "this needs the program " + std::string(name) + ": install the package dofa-tools");
   }
   std::string own_name = program.filename();
   std::vector<std::string> copies = words;

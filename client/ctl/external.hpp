@@ -16,9 +16,10 @@ namespace dofa::ctl {
 std::filesystem::path find_companion(std::string_view file, const std::filesystem::path& folder);
 
 /// Becomes the program `name` ("dofactl-top"), found beside dofactl or in libexec/dofad: its exit code is the
-/// verb's, and the terminal and signals are its own. Give it Context::words: a helper program calls run_verb()
-/// (program.hpp), which reads them as dofactl does. Never returns; throws client::Error (kNotSupported) that
-/// names the package where there is no such program. Call it before any thread or connection exists.
+/// verb's, and the terminal and signals are its own. Give it Context::words: a helper program calls
+/// run_verb() (program.hpp), which reads them as dofactl does. Never returns; throws client::Error
+/// (kNotSupported) that names the package where there is no such program. Call it before any thread or
+/// connection exists.
 [[noreturn]] int run_external(std::string_view name, const std::vector<std::string>& words);
 
 }  // namespace dofa::ctl

@@ -42,13 +42,13 @@ Table processors_table(const std::vector<client::Processor>& processors) {
                {"POWER", kRight},
                {"KERNELS"}});
   for (const auto& one : processors) {
-    table.add({one.name, cell(one.lanes), cell(one.queue), cell(one.load, percent),
-               cell(one.others_load, percent),
-               cell(one.slowdown, [](double slowdown) { return fixed(slowdown, 2); }),
-               cell(one.frequency_mhz, [](double mhz) { return fixed(mhz, 0) + " MHz"; }),
-               cell(one.temperature_celsius, [](double celsius) { return fixed(celsius, 1) + " °C"; }),
-               cell(one.power_watts, [](double watts) { return fixed(watts, 1) + " W"; }),
-               one.lost ? "lost: " + printable(*one.lost) : printable(one.simd.value_or(one.model.value_or("")))});
+    table.add(
+        {one.name, cell(one.lanes), cell(one.queue), cell(one.load, percent), cell(one.others_load, percent),
+         cell(one.slowdown, [](double slowdown) { return fixed(slowdown, 2); }),
+         cell(one.frequency_mhz, [](double mhz) { return fixed(mhz, 0) + " MHz"; }),
+         cell(one.temperature_celsius, [](double celsius) { return fixed(celsius, 1) + " °C"; }),
+         cell(one.power_watts, [](double watts) { return fixed(watts, 1) + " W"; }),
+         one.lost ? "lost: " + printable(*one.lost) : printable(one.simd.value_or(one.model.value_or("")))});
   }
   return table;
 }

@@ -37,8 +37,7 @@ int run_verb(const Verb& verb, const std::vector<std::string>& words, bool named
   context.words = words;
   context.line = parse_options(words, known);
   if (context.line.has("--help") || context.line.has("-h")) {
-    context.line =
-        CommandLine(named ? std::vector{std::string(verb.name)} : std::vector<std::string>{}, {});
+    context.line = CommandLine(named ? std::vector{std::string(verb.name)} : std::vector<std::string>{}, {});
     return run_help(context);
   }
   check_arguments(verb, context.line.arguments().size());

@@ -83,8 +83,8 @@ class Reader {
       // Sessions do not outlive the service; numbers begin anew.
       for (auto& session : recording_.sessions) session.closed_us = session.closed_us.value_or(t_us);
     } else if (line.contains("session")) {
-      // One that has closed may still get the frames that were asked for just before; what happens to one before
-      // the recorder first looked at it waits for its line.
+      // One that has closed may still get the frames that were asked for just before; what happens to one
+      // before the recorder first looked at it waits for its line.
       const auto id = line.at("session").get<std::string>();
       Session* session = latest_session(id);
       add_to(session != nullptr ? *session : early_[id], line, type, t_us);

@@ -7,32 +7,45 @@
 
 namespace dofa::bus {
 
-FamilyObject::FamilyObject(sdbus::IConnection& connection, std::shared_ptr<const control::LoadedFamily> family)
+FamilyObject::FamilyObject(sdbus::IConnection& connection,
+                           std::shared_ptr<const control::LoadedFamily> family)
     : AdaptorInterfaces(connection, sdbus::ObjectPath{path_of(family->name)}), family_(std::move(family)) {
   registerAdaptor();
   emitInterfacesAddedSignal();
 }
 
-FamilyObject::~FamilyObject() { unregisterAdaptor(); }
+FamilyObject::~FamilyObject() {
+  unregisterAdaptor();
+}
 
 void FamilyObject::announce_profile() {
   getObject().emitPropertiesChangedSignal(
-      proto::InterfaceName{org::dofa::Dofa1::Family_adaptor::INTERFACE_NAME}, {proto::PropertyName{"Subnets"}});
+      proto::InterfaceName{org::dofa::Dofa1::Family_adaptor::INTERFACE_NAME},
+      {proto::PropertyName{"Subnets"}});
 }
 
 std::string FamilyObject::path_of(const std::string& name) {
   return std::string(proto::kFamilyPathPrefix) + escape_path(name);
 }
 
-std::string FamilyObject::Name() { return family_->name; }
-
-std::string FamilyObject::Kind() {
-  return family_->family->description().kind == config::FamilyKind::kTorchScript ? "torchscript" : "ofa-mobilenetv3";
+std::string FamilyObject::Name() {
+  return family_->name;
 }
 
-std::string FamilyObject::Task() { return family_->family->description().task; }
-std::vector<std::string> FamilyObject::Labels() { return family_->family->labels(); }
-std::uint64_t FamilyObject::ResidentBytes() { return family_->family->resident_bytes(); }
+std::string FamilyObject::Kind() {
+  return family_->family->description().kind == config::FamilyKind::kTorchScript ? "torchscript"
+                                                                                 : "ofa-mobilenetv3";
+}
+
+std::string FamilyObject::Task() {
+  return family_->family->description().task;
+}
+std::vector<std::string> FamilyObject::Labels() {
+  return family_->family->labels();
+}
+std::uint64_t FamilyObject::ResidentBytes() {
+  return family_->family->resident_bytes();
+}
 
 std::vector<Dictionary> FamilyObject::Subnets() {
   std::vector<Dictionary> subnets;
@@ -46,7 +59,8 @@ std::vector<Dictionary> FamilyObject::Subnets() {
       const double latency_us = profile->levels[subnets.size()].time_us[p];
       if (latency_us <= 0) continue;  // it does not run there
       const std::string& processor = family_->processors[p];
-      subnet["latency-us:" + processor] = sdbus::Variant{static_cast<std::uint64_t>(std::llround(latency_us))};
+      subnet["latency-us:" + processor] =
+          sdbus::Variant{static_cast<std::uint64_t>(std::llround(latency_us))};
       subnet["provisional:" + processor] = sdbus::Variant{family_->provisional(p)};
     }
     if (level.macs != 0) subnet["macs"] = sdbus::Variant{level.macs};

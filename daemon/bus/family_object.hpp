@@ -12,7 +12,8 @@
 
 namespace dofa::bus {
 
-class FamilyObject final : public sdbus::AdaptorInterfaces<org::dofa::Dofa1::Family_adaptor, sdbus::ManagedObject_adaptor> {
+class FamilyObject final
+    : public sdbus::AdaptorInterfaces<org::dofa::Dofa1::Family_adaptor, sdbus::ManagedObject_adaptor> {
  public:
   FamilyObject(sdbus::IConnection& connection, std::shared_ptr<const control::LoadedFamily> family);
   ~FamilyObject();

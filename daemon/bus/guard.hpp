@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The boundary between C++ and D-Bus: every callback runs inside guard(), because sdbus-c++ before 1.5 ends the process
-// on any exception but its own, and LibTorch throws. Stateless; thread-safe.
+// The boundary between C++ and D-Bus: every callback runs inside guard(), because sdbus-c++ before 1.5 ends
+// the process on any exception but its own, and LibTorch throws. Stateless; thread-safe.
 #pragma once
 
 #include <spdlog/spdlog.h>
@@ -13,7 +13,8 @@
 
 namespace dofa::bus {
 
-static_assert(proto::kErrorNames.size() == kErrorCodeCount, "each error code needs its D-Bus name, in the same order");
+static_assert(proto::kErrorNames.size() == kErrorCodeCount,
+              "each error code needs its D-Bus name, in the same order");
 
 /// The D-Bus error of ours.
 inline sdbus::Error to_dbus(const Error& error) {

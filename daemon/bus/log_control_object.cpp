@@ -12,9 +12,13 @@ LogControlObject::LogControlObject(sdbus::IConnection& connection)
   registerAdaptor();
 }
 
-LogControlObject::~LogControlObject() { unregisterAdaptor(); }
+LogControlObject::~LogControlObject() {
+  unregisterAdaptor();
+}
 
-std::string LogControlObject::LogLevel() { return control::log_level(); }
+std::string LogControlObject::LogLevel() {
+  return control::log_level();
+}
 
 void LogControlObject::LogLevel(const std::string& value) {
   guard("LogLevel", [&] {
@@ -27,14 +31,19 @@ void LogControlObject::LogLevel(const std::string& value) {
   });
 }
 
-std::string LogControlObject::LogTarget() { return "console"; }
+std::string LogControlObject::LogTarget() {
+  return "console";
+}
 
 void LogControlObject::LogTarget(const std::string& value) {
   guard("LogTarget", [&] {
-    if (value != "console") throw to_dbus({ErrorCode::kNotSupported, "the log goes to stderr, which systemd collects"});
+    if (value != "console")
+      throw to_dbus({ErrorCode::kNotSupported, "the log goes to stderr, which systemd collects"});
   });
 }
 
-std::string LogControlObject::SyslogIdentifier() { return "dofad"; }
+std::string LogControlObject::SyslogIdentifier() {
+  return "dofad";
+}
 
 }  // namespace dofa::bus

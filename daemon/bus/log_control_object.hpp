@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// org.freedesktop.LogControl1: the log's level, changeable while running (`systemctl service-log-level dofad`).
+// org.freedesktop.LogControl1: the log's level, changeable while running (`systemctl service-log-level
+// dofad`).
 #pragma once
 
 #include <string>

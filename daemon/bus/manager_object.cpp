@@ -31,12 +31,15 @@ ManagerObject::ManagerObject(sdbus::IConnection& connection, control::Runtime& r
   registerAdaptor();
 }
 
-ManagerObject::~ManagerObject() { unregisterAdaptor(); }
+ManagerObject::~ManagerObject() {
+  unregisterAdaptor();
+}
 
 void ManagerObject::announce_stopping() {
   stopping_ = true;
   getObject().emitPropertiesChangedSignal(
-      proto::InterfaceName{org::dofa::Dofa1::Manager_adaptor::INTERFACE_NAME}, {proto::PropertyName{"State"}});
+      proto::InterfaceName{org::dofa::Dofa1::Manager_adaptor::INTERFACE_NAME},
+      {proto::PropertyName{"State"}});
 }
 
 sdbus::ObjectPath ManagerObject::OpenSession(const std::string& application, const std::string& family,
@@ -62,20 +65,22 @@ void ManagerObject::LoadFamily(sdbus::Result<sdbus::ObjectPath>&& reply, std::st
 
 void ManagerObject::UnloadFamily(sdbus::Result<>&& reply, sdbus::ObjectPath path, Dictionary options) {
   const auto held = keep(std::move(reply));
-  as_administrator(*hooks_.authority, getObject(), kUnloadFamily, "UnloadFamily", held, [this, path, options, held] {
-    const bool force = require(parse_force(options));
-    hooks_.run_later([this, path, force, held] {
-      guard_async("UnloadFamily", *held, [&] {
-        unload(path, force);
-        held->returnResults();
-      });
-    });
-  });
+  as_administrator(*hooks_.authority, getObject(), kUnloadFamily, "UnloadFamily", held,
+                   [this, path, options, held] {
+                     const bool force = require(parse_force(options));
+                     hooks_.run_later([this, path, force, held] {
+                       guard_async("UnloadFamily", *held, [&] {
+                         unload(path, force);
+                         held->returnResults();
+                       });
+                     });
+                   });
 }
 
 void ManagerObject::unload(const sdbus::ObjectPath& path, bool force) {
   for (const auto& family : runtime_.families()) {
-    if (FamilyObject::path_of(family->name) == path) return require(runtime_.unload_family(family->name, force));
+    if (FamilyObject::path_of(family->name) == path)
+      return require(runtime_.unload_family(family->name, force));
   }
   throw to_dbus({ErrorCode::kNotFound, "no family is loaded at " + std::string(path)});
 }
@@ -92,14 +97,20 @@ void ManagerObject::Reload(sdbus::Result<>&& reply) {
   });
 }
 
-std::string ManagerObject::Version() { return version_; }
-std::string ManagerObject::State() { return stopping_ ? "stopping" : "running"; }
+std::string ManagerObject::Version() {
+  return version_;
+}
+std::string ManagerObject::State() {
+  return stopping_ ? "stopping" : "running";
+}
 
 std::map<std::string, Dictionary> ManagerObject::Processors() {
   std::map<std::string, Dictionary> processors;
   for (const control::ProcessorStatus& status : runtime_.processors()) {
     Dictionary& entry = processors[status.name];
-    const auto show = [&](const char* key, const std::optional<double>& value) { set_known(entry, key, value); };
+    const auto show = [&](const char* key, const std::optional<double>& value) {
+      set_known(entry, key, value);
+    };
     entry["lanes"] = sdbus::Variant{status.lanes};
     entry["queue"] = sdbus::Variant{static_cast<std::uint32_t>(status.queue)};
     if (!status.simd.empty()) entry["simd"] = sdbus::Variant{status.simd};

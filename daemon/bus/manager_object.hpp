@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The root object: opens sessions, loads and unloads families. Methods run on the bus thread; what takes long (loading,
-// reloading) is handed to the service's task thread and answered from there.
+// The root object: opens sessions, loads and unloads families. Methods run on the bus thread; what takes long
+// (loading, reloading) is handed to the service's task thread and answered from there.
 #pragma once
 
 #include <atomic>
@@ -26,7 +26,8 @@ struct ManagerHooks {
 class ManagerObject final
     : public sdbus::AdaptorInterfaces<org::dofa::Dofa1::Manager_adaptor, sdbus::ObjectManager_adaptor> {
  public:
-  ManagerObject(sdbus::IConnection& connection, control::Runtime& runtime, std::string version, ManagerHooks hooks);
+  ManagerObject(sdbus::IConnection& connection, control::Runtime& runtime, std::string version,
+                ManagerHooks hooks);
   ~ManagerObject();
 
   void announce_stopping();

@@ -15,7 +15,9 @@
 namespace dofa::bus {
 namespace {
 
-Error invalid(const std::string& what) { return {ErrorCode::kInvalidArgument, what}; }
+Error invalid(const std::string& what) {
+  return {ErrorCode::kInvalidArgument, what};
+}
 
 }  // namespace
 
@@ -33,15 +35,19 @@ Result<MappedFrame> MappedFrame::map(int fd, std::uint64_t bytes) {
   }
   // munmap of huge pages takes whole ones only, whose size is not ours to know.
   struct statfs system {};
-  if (fstatfs(fd, &system) != 0 || system.f_type == HUGETLBFS_MAGIC) return invalid("the frame must not be in huge pages");
+  if (fstatfs(fd, &system) != 0 || system.f_type == HUGETLBFS_MAGIC)
+    return invalid("the frame must not be in huge pages");
   // Not populated: the lane faults in what it reads, the bus thread has others to serve.
   void* data = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd, 0);
-  if (data == MAP_FAILED) return Error{ErrorCode::kFailed, std::string("mapping the frame: ") + std::strerror(errno)};
+  if (data == MAP_FAILED)
+    return Error{ErrorCode::kFailed, std::string("mapping the frame: ") + std::strerror(errno)};
   return MappedFrame(static_cast<const std::byte*>(data), bytes, static_cast<std::uint64_t>(status.st_size));
 }
 
 MappedFrame::MappedFrame(MappedFrame&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)), file_size_(other.file_size_) {}
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      file_size_(other.file_size_) {}
 
 MappedFrame::~MappedFrame() {
   if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A client's frame in a sealed memfd, mapped for reading. The seals make the mapping safe: it can't shrink under us
-// (SIGBUS) and its pixels can't change. Movable, not copyable; unmaps itself.
+// A client's frame in a sealed memfd, mapped for reading. The seals make the mapping safe: it can't shrink
+// under us (SIGBUS) and its pixels can't change. Movable, not copyable; unmaps itself.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,8 @@ namespace dofa::bus {
 
 class MappedFrame {
  public:
-  /// kInvalidArgument where `fd` is no memfd, lacks a seal or holds fewer than `bytes`. The descriptor stays the caller's
-  /// and may be closed at once.
+  /// kInvalidArgument where `fd` is no memfd, lacks a seal or holds fewer than `bytes`. The descriptor stays
+  /// the caller's and may be closed at once.
   static Result<MappedFrame> map(int fd, std::uint64_t bytes);
   MappedFrame(MappedFrame&& other) noexcept;
   MappedFrame& operator=(MappedFrame&&) = delete;

@@ -13,14 +13,16 @@ namespace dofa::bus {
 class OwnerWatch final : public sdbus::ProxyInterfaces<org::freedesktop::DBus_proxy> {
  public:
   OwnerWatch(sdbus::IConnection& connection, control::Runtime& runtime)
-      : ProxyInterfaces(connection, proto::BusName{"org.freedesktop.DBus"}, sdbus::ObjectPath{"/org/freedesktop/DBus"}),
+      : ProxyInterfaces(connection, proto::BusName{"org.freedesktop.DBus"},
+                        sdbus::ObjectPath{"/org/freedesktop/DBus"}),
         runtime_(runtime) {
     registerProxy();
   }
   ~OwnerWatch() { unregisterProxy(); }
 
  private:
-  void onNameOwnerChanged(const std::string& name, const std::string&, const std::string& new_owner) override {
+  void onNameOwnerChanged(const std::string& name, const std::string&,
+                          const std::string& new_owner) override {
     guard("NameOwnerChanged", [&] {
       if (new_owner.empty()) runtime_.owner_gone(name);
     });
@@ -54,9 +56,10 @@ Service::Service(control::Runtime& runtime, control::StreamGate& streams, Servic
   authority_ = std::make_unique<Authority>([this] { return connect(options_.bus); });
   manager_ = std::make_unique<ManagerObject>(
       *connection_, runtime_, options_.version,
-      ManagerHooks{[this](std::function<void()> task) { run_later(std::move(task)); }, options_.reload,
-                   [this](std::shared_ptr<control::Session> session) { return publish_session(std::move(session)); },
-                   authority_.get()});
+      ManagerHooks{
+          [this](std::function<void()> task) { run_later(std::move(task)); }, options_.reload,
+          [this](std::shared_ptr<control::Session> session) { return publish_session(std::move(session)); },
+          authority_.get()});
   log_control_ = std::make_unique<LogControlObject>(*connection_);
   owner_watch_ = std::make_unique<OwnerWatch>(*connection_, runtime_);
   for (const auto& family : runtime_.families()) family_loaded(family);
@@ -82,7 +85,7 @@ Service::~Service() {
   task_thread_.join();
   connection_->leaveEventLoop();
   bus_thread_.join();
-  authority_.reset();  // nobody asks any more; what polkit has not decided is answered
+  authority_.reset();              // nobody asks any more; what polkit has not decided is answered
   runtime_.set_listener(nullptr);  // only now: those threads call through the runtime
 }
 
@@ -113,7 +116,8 @@ void Service::run_tasks() {
 }
 
 std::string Service::publish_session(std::shared_ptr<control::Session> session) {
-  auto object = std::make_shared<SessionObject>(*connection_, runtime_, streams_, *authority_, pinned_, session);
+  auto object =
+      std::make_shared<SessionObject>(*connection_, runtime_, streams_, *authority_, pinned_, session);
   bool closed_meanwhile = false;
   {
     const std::lock_guard lock(mutex_);
@@ -146,12 +150,14 @@ std::shared_ptr<SessionObject> Service::object_of(const control::Session& sessio
 }
 
 void Service::subnet_changed(const control::Session& session, std::uint32_t from, const std::string& reason) {
-  if (const auto object = object_of(session)) announce("SubnetChanged", [&] { object->announce_subnet(from, reason); });
+  if (const auto object = object_of(session))
+    announce("SubnetChanged", [&] { object->announce_subnet(from, reason); });
 }
 
 void Service::contract_unmet(const control::Session& session, const std::string& reason,
                              const std::optional<policy::Contract>& nearest) {
-  if (const auto object = object_of(session)) announce("ContractUnmet", [&] { object->announce_unmet(reason, nearest); });
+  if (const auto object = object_of(session))
+    announce("ContractUnmet", [&] { object->announce_unmet(reason, nearest); });
 }
 
 void Service::family_loaded(const std::shared_ptr<const control::LoadedFamily>& family) {

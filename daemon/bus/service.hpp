@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The service's presence on the bus: owns the connection, its thread and every object, and follows the runtime's events.
-// Objects appear and vanish on any thread; a closed one is destroyed by collect(), never inside one of its own callbacks.
-// Lock order: sd-bus's own lock is held during callbacks, so nothing here talks to the bus while holding mutex_.
+// The service's presence on the bus: owns the connection, its thread and every object, and follows the
+// runtime's events. Objects appear and vanish on any thread; a closed one is destroyed by collect(), never
+// inside one of its own callbacks. Lock order: sd-bus's own lock is held during callbacks, so nothing here
+// talks to the bus while holding mutex_.
 #pragma once
 
 #include <condition_variable>
@@ -32,8 +33,8 @@ class OwnerWatch;
 
 class Service final : public control::RuntimeListener {
  public:
-  /// Connects, publishes what is loaded, takes the name and serves from its own thread. Throws sdbus::Error where it
-  /// can't connect or the name is taken.
+  /// Connects, publishes what is loaded, takes the name and serves from its own thread. Throws sdbus::Error
+  /// where it can't connect or the name is taken.
   Service(control::Runtime& runtime, control::StreamGate& streams, ServiceOptions options);
   ~Service() override;
 
@@ -47,7 +48,8 @@ class Service final : public control::RuntimeListener {
   void family_unloaded(const std::string& name) override;
   void family_profiled(const std::string& name) override;
   void session_closed(const control::Session& session, const std::string& reason) override;
-  void subnet_changed(const control::Session& session, std::uint32_t from, const std::string& reason) override;
+  void subnet_changed(const control::Session& session, std::uint32_t from,
+                      const std::string& reason) override;
   void contract_unmet(const control::Session& session, const std::string& reason,
                       const std::optional<policy::Contract>& nearest) override;
 

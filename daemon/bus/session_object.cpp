@@ -14,9 +14,12 @@ namespace {
 /// One Infer call on its way: owns the mapping and the reply, and itself once submitted.
 class InferFrame final : public control::Frame {
  public:
-  InferFrame(MappedFrame pixels, PinnedMemory::Lease lease, SessionObject::InferReply reply, const FrameFormat& format,
-             std::shared_ptr<control::Session> asked_of)
-      : lease_(std::move(lease)), pixels_(std::move(pixels)), reply_(std::move(reply)), asked_of_(std::move(asked_of)) {
+  InferFrame(MappedFrame pixels, PinnedMemory::Lease lease, SessionObject::InferReply reply,
+             const FrameFormat& format, std::shared_ptr<control::Session> asked_of)
+      : lease_(std::move(lease)),
+        pixels_(std::move(pixels)),
+        reply_(std::move(reply)),
+        asked_of_(std::move(asked_of)) {
     image = {pixels_.data(), format.layout};
     top_k = format.top_k;
     relative_deadline_us = format.deadline_us;
@@ -29,7 +32,8 @@ class InferFrame final : public control::Frame {
       if (error != nullptr) throw to_dbus(*error);
       std::vector<sdbus::Struct<std::uint32_t, double>> top;
       for (std::uint32_t i = 0; i < result.top_count; ++i) {
-        top.emplace_back(std::make_tuple(result.top[i].index, static_cast<double>(result.top[i].probability)));
+        top.emplace_back(
+            std::make_tuple(result.top[i].index, static_cast<double>(result.top[i].probability)));
       }
       reply_.returnResults(top, info(result));
     });
@@ -38,7 +42,9 @@ class InferFrame final : public control::Frame {
 
  private:
   Dictionary info(const control::FrameAnswer& result) const {
-    const auto time = [](std::int64_t us) { return sdbus::Variant{static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0))}; };
+    const auto time = [](std::int64_t us) {
+      return sdbus::Variant{static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0))};
+    };
     return {{"sequence", sdbus::Variant{result.sequence}},
             {"level", sdbus::Variant{result.level}},
             {"subnet", sdbus::Variant{asked_of_->family().family->levels()[result.level].name}},
@@ -57,9 +63,9 @@ class InferFrame final : public control::Frame {
 
 }  // namespace
 
-SessionObject::SessionObject(sdbus::IConnection& connection, control::Runtime& runtime, control::StreamGate& streams,
-                             Authority& authority, std::shared_ptr<PinnedMemory> pinned,
-                             std::shared_ptr<control::Session> session)
+SessionObject::SessionObject(sdbus::IConnection& connection, control::Runtime& runtime,
+                             control::StreamGate& streams, Authority& authority,
+                             std::shared_ptr<PinnedMemory> pinned, std::shared_ptr<control::Session> session)
     : AdaptorInterfaces(connection, sdbus::ObjectPath{path_of(*session)}),
       runtime_(runtime),
       streams_(streams),
@@ -70,13 +76,17 @@ SessionObject::SessionObject(sdbus::IConnection& connection, control::Runtime& r
   emitInterfacesAddedSignal();
 }
 
-SessionObject::~SessionObject() { unregisterAdaptor(); }
+SessionObject::~SessionObject() {
+  unregisterAdaptor();
+}
 
 std::string SessionObject::path_of(const control::Session& session) {
   return std::string(proto::kSessionPathPrefix) + std::to_string(session.identity().id);
 }
 
-bool SessionObject::caller_is_owner() const { return caller_name(getObject()) == session_->identity().owner; }
+bool SessionObject::caller_is_owner() const {
+  return caller_name(getObject()) == session_->identity().owner;
+}
 
 const engine::LevelInfo& SessionObject::level_info(std::uint32_t level) const {
   return session_->family().family->levels()[level];
@@ -98,7 +108,8 @@ void SessionObject::SetContract(sdbus::Result<>&& reply, Dictionary changes) {
   as_owner_or(kSetContract, "SetContract", std::move(reply), [weak = weak_from_this(), changes] {
     const auto self = weak.lock();
     if (!self) throw to_dbus({ErrorCode::kCancelled, "the session is closed"});
-    require(self->runtime_.set_contract(self->session_, require(apply_changes(self->session_->contract(), changes))));
+    require(self->runtime_.set_contract(self->session_,
+                                        require(apply_changes(self->session_->contract(), changes))));
     self->getObject().emitPropertiesChangedSignal(proto::InterfaceName{Adaptor::INTERFACE_NAME},
                                                   {proto::PropertyName{"Contract"}});
   });
@@ -106,20 +117,24 @@ void SessionObject::SetContract(sdbus::Result<>&& reply, Dictionary changes) {
 
 void SessionObject::Infer(InferReply&& reply, sdbus::UnixFd frame, Dictionary format) {
   guard_async("Infer", reply, [&] {
-    if (!caller_is_owner()) throw to_dbus({ErrorCode::kNotAuthorized, "the session belongs to another connection"});
+    if (!caller_is_owner())
+      throw to_dbus({ErrorCode::kNotAuthorized, "the session belongs to another connection"});
     const FrameFormat checked = require(parse_format(format));
     const auto limits = runtime_.limits();
     if (checked.bytes > limits.frame_bytes) {
       throw to_dbus({ErrorCode::kResourceExhausted, "limits.frame_bytes: " + std::to_string(checked.bytes) +
-                                                        " bytes are more than " + std::to_string(limits.frame_bytes)});
+                                                        " bytes are more than " +
+                                                        std::to_string(limits.frame_bytes)});
     }
     auto pixels = require(MappedFrame::map(frame.get(), checked.bytes));
     auto lease = pinned_->take(session_->identity().uid, pixels.pinned_bytes(), limits.ring_bytes_per_uid);
     if (!lease) {
-      throw to_dbus({ErrorCode::kResourceExhausted, "limits.ring_bytes_per_uid: this user's waiting frames would keep more than " +
-                                                        std::to_string(limits.ring_bytes_per_uid) + " bytes in memory"});
+      throw to_dbus({ErrorCode::kResourceExhausted,
+                     "limits.ring_bytes_per_uid: this user's waiting frames would keep more than " +
+                         std::to_string(limits.ring_bytes_per_uid) + " bytes in memory"});
     }
-    auto call = std::make_unique<InferFrame>(std::move(pixels), std::move(*lease), std::move(reply), checked, session_);
+    auto call = std::make_unique<InferFrame>(std::move(pixels), std::move(*lease), std::move(reply), checked,
+                                             session_);
     const auto submitted = runtime_.submit(session_, *call);
     InferFrame& mine = *call.release();  // done() deletes it, whatever happened
     if (!submitted) mine.done(&submitted.error(), mine.answer);
@@ -128,21 +143,24 @@ void SessionObject::Infer(InferReply&& reply, sdbus::UnixFd frame, Dictionary fo
 
 std::tuple<sdbus::UnixFd, sdbus::UnixFd> SessionObject::OpenStream(const Dictionary& format) {
   return guard("OpenStream", [&] {
-    if (!caller_is_owner()) throw to_dbus({ErrorCode::kNotAuthorized, "the session belongs to another connection"});
+    if (!caller_is_owner())
+      throw to_dbus({ErrorCode::kNotAuthorized, "the session belongs to another connection"});
     auto ends = require(streams_.open_stream(session_, require(parse_stream_request(format))));
     return std::make_tuple(sdbus::UnixFd{ends.ring.release(), sdbus::adopt_fd},
                            sdbus::UnixFd{ends.doorbell.release(), sdbus::adopt_fd});
   });
 }
 
-std::tuple<std::uint64_t, std::vector<SessionObject::FrameTuple>> SessionObject::RecentFrames(const std::uint64_t& after) {
+std::tuple<std::uint64_t, std::vector<SessionObject::FrameTuple>> SessionObject::RecentFrames(
+    const std::uint64_t& after) {
   return guard("RecentFrames", [&] {
     const control::RecentFrames recent = session_->recent_frames(after);
     std::vector<FrameTuple> frames;
     frames.reserve(recent.frames.size());
     for (const control::FrameRecord& frame : recent.frames) {
-      frames.emplace_back(std::make_tuple(static_cast<std::uint64_t>(frame.arrival_us), frame.queue_us, frame.service_us,
-                                          frame.level, static_cast<std::uint8_t>(frame.outcome)));
+      frames.emplace_back(std::make_tuple(static_cast<std::uint64_t>(frame.arrival_us), frame.queue_us,
+                                          frame.service_us, frame.level,
+                                          static_cast<std::uint8_t>(frame.outcome)));
     }
     return std::make_tuple(recent.next, std::move(frames));
   });
@@ -161,7 +179,8 @@ void SessionObject::announce_subnet(std::uint32_t from, const std::string& reaso
        proto::PropertyName{"Processor"}});
 }
 
-void SessionObject::announce_unmet(const std::string& reason, const std::optional<policy::Contract>& nearest) {
+void SessionObject::announce_unmet(const std::string& reason,
+                                   const std::optional<policy::Contract>& nearest) {
   emitContractUnmet(reason, nearest ? to_dictionary(*nearest) : Dictionary{});
 }
 
@@ -170,33 +189,55 @@ void SessionObject::announce_closed(const std::string& reason) {
   emitInterfacesRemovedSignal();
 }
 
-std::string SessionObject::Application() { return session_->identity().application; }
-std::string SessionObject::Owner() { return session_->identity().owner; }
-sdbus::ObjectPath SessionObject::Family() { return sdbus::ObjectPath{FamilyObject::path_of(session_->family().name)}; }
-Dictionary SessionObject::Contract() { return to_dictionary(session_->contract()); }
-std::string SessionObject::Subnet() { return level_info(session_->level()).name; }
-std::uint32_t SessionObject::Level() { return session_->level(); }
-std::string SessionObject::Processor() { return session_->processor_name(); }
+std::string SessionObject::Application() {
+  return session_->identity().application;
+}
+std::string SessionObject::Owner() {
+  return session_->identity().owner;
+}
+sdbus::ObjectPath SessionObject::Family() {
+  return sdbus::ObjectPath{FamilyObject::path_of(session_->family().name)};
+}
+Dictionary SessionObject::Contract() {
+  return to_dictionary(session_->contract());
+}
+std::string SessionObject::Subnet() {
+  return level_info(session_->level()).name;
+}
+std::uint32_t SessionObject::Level() {
+  return session_->level();
+}
+std::string SessionObject::Processor() {
+  return session_->processor_name();
+}
 double SessionObject::Accuracy() {
   const auto& accuracy = level_info(session_->level()).accuracy;
   return accuracy ? accuracy->top1 : std::numeric_limits<double>::quiet_NaN();
 }
-std::uint64_t SessionObject::ExpectedLatency() { return static_cast<std::uint64_t>(session_->expected_latency_us()); }
-std::uint64_t SessionObject::Frames() { return session_->stats().frames(); }
-std::uint64_t SessionObject::MissedDeadlines() { return session_->stats().missed(); }
-std::uint64_t SessionObject::Dropped() { return session_->stats().drops(); }
+std::uint64_t SessionObject::ExpectedLatency() {
+  return static_cast<std::uint64_t>(session_->expected_latency_us());
+}
+std::uint64_t SessionObject::Frames() {
+  return session_->stats().frames();
+}
+std::uint64_t SessionObject::MissedDeadlines() {
+  return session_->stats().missed();
+}
+std::uint64_t SessionObject::Dropped() {
+  return session_->stats().drops();
+}
 double SessionObject::Attainment() {
   const policy::SessionStats stats = session_->stats();
   return stats.frames() == 0 ? std::numeric_limits<double>::quiet_NaN() : stats.attainment();
 }
-
 
 Dictionary SessionObject::Statistics() {
   const policy::SessionStats stats = session_->stats();
   Dictionary out{{"dips", sdbus::Variant{stats.dips()}},
                  {"switches", sdbus::Variant{stats.switches()}},
                  {"switches-last-minute", sdbus::Variant{stats.switches_last_minute(control::now_us())}}};
-  if (session_->family().profile()->accuracy_measured) out["mean-accuracy"] = sdbus::Variant{stats.mean_accuracy()};
+  if (session_->family().profile()->accuracy_measured)
+    out["mean-accuracy"] = sdbus::Variant{stats.mean_accuracy()};
   for (const auto& [name, share] : {std::pair{"p50", 0.5}, std::pair{"p95", 0.95}, std::pair{"p99", 0.99}}) {
     out[std::string("queue-us-") + name] = sdbus::Variant{stats.queue_us().quantile(share)};
     out[std::string("service-us-") + name] = sdbus::Variant{stats.service_us().quantile(share)};

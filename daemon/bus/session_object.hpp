@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A session on the bus: translation only. Methods run on the bus thread; announce…() may be called from any thread.
+// A session on the bus: translation only. Methods run on the bus thread; announce…() may be called from any
+// thread.
 #pragma once
 
 #include <memory>
@@ -25,7 +26,8 @@ class SessionObject final
   using InferReply = sdbus::Result<std::vector<sdbus::Struct<std::uint32_t, double>>, Dictionary>;
 
   SessionObject(sdbus::IConnection& connection, control::Runtime& runtime, control::StreamGate& streams,
-                Authority& authority, std::shared_ptr<PinnedMemory> pinned, std::shared_ptr<control::Session> session);
+                Authority& authority, std::shared_ptr<PinnedMemory> pinned,
+                std::shared_ptr<control::Session> session);
   ~SessionObject();
 
   static std::string path_of(const control::Session& session);

@@ -22,7 +22,8 @@ std::optional<std::int64_t> integer_as(const sdbus::Variant& value) {
   if (!value.containsValueOfType<T>()) return std::nullopt;
   const T number = value.get<T>();
   if constexpr (sizeof(T) == 8 && std::is_unsigned_v<T>) {
-    if (number > static_cast<T>(std::numeric_limits<std::int64_t>::max())) return std::numeric_limits<std::int64_t>::max();
+    if (number > static_cast<T>(std::numeric_limits<std::int64_t>::max()))
+      return std::numeric_limits<std::int64_t>::max();
   }
   return static_cast<std::int64_t>(number);
 }
@@ -37,10 +38,12 @@ std::optional<std::int64_t> integer(const sdbus::Variant& value) {
   return std::nullopt;
 }
 
-Result<std::int64_t> read_integer(const std::string& name, const sdbus::Variant& value, std::int64_t low, std::int64_t high) {
+Result<std::int64_t> read_integer(const std::string& name, const sdbus::Variant& value, std::int64_t low,
+                                  std::int64_t high) {
   const auto number = integer(value);
   if (!number || *number < low || *number > high) {
-    return invalid(name, "must be a whole number from " + std::to_string(low) + " to " + std::to_string(high));
+    return invalid(name,
+                   "must be a whole number from " + std::to_string(low) + " to " + std::to_string(high));
   }
   return *number;
 }
@@ -73,7 +76,8 @@ template <class Struct>
 using Reader = std::function<Result<void>(Struct&, const std::string&, const sdbus::Variant&)>;
 
 template <class Struct>
-Result<void> read_all(const Dictionary& dictionary, const std::map<std::string, Reader<Struct>>& readers, Struct& into) {
+Result<void> read_all(const Dictionary& dictionary, const std::map<std::string, Reader<Struct>>& readers,
+                      Struct& into) {
   for (const auto& [name, value] : dictionary) {
     const auto reader = readers.find(name);
     if (reader == readers.end()) return invalid(name, "is not a known key");
@@ -149,7 +153,8 @@ Result<void> unset_keys(Contract& contract, const sdbus::Variant& names) {
       {key::kWhenLate, default_of(&Contract::when_late)},
       {key::kLevel, default_of(&Contract::level)},
       {key::kProcessor, default_of(&Contract::processor)}};
-  if (!names.containsValueOfType<std::vector<std::string>>()) return invalid(key::kUnset, "must be a list of keys");
+  if (!names.containsValueOfType<std::vector<std::string>>())
+    return invalid(key::kUnset, "must be a list of keys");
   for (const auto& name : names.get<std::vector<std::string>>()) {
     const auto found = defaults.find(name);
     if (found == defaults.end()) return invalid(name, "is not a known key");
@@ -169,7 +174,8 @@ Reader<Struct> number(std::uint32_t Struct::*member, std::int64_t low, std::int6
   };
 }
 
-/// The keys that describe a frame, whether it comes alone or in a stream; Struct has members layout and top_k.
+/// The keys that describe a frame, whether it comes alone or in a stream; Struct has members layout and
+/// top_k.
 template <class Struct>
 std::map<std::string, Reader<Struct>> frame_readers() {
   using Layout = engine::ImageLayout;
@@ -242,7 +248,8 @@ Result<Contract> apply_changes(Contract contract, const Dictionary& changes) {
 Dictionary to_dictionary(const Contract& contract) {
   Dictionary dictionary;
   const auto set = [&](const char* name, auto value) { dictionary[name] = sdbus::Variant{value}; };
-  if (contract.latency_budget_us) set(key::kLatencyBudgetUs, static_cast<std::uint64_t>(*contract.latency_budget_us));
+  if (contract.latency_budget_us)
+    set(key::kLatencyBudgetUs, static_cast<std::uint64_t>(*contract.latency_budget_us));
   if (contract.period_us) set(key::kPeriodUs, static_cast<std::uint64_t>(*contract.period_us));
   if (contract.level) set(key::kLevel, *contract.level);
   if (contract.processor) set(key::kProcessor, *contract.processor);

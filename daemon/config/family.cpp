@@ -19,7 +19,8 @@ bool is_name(const std::string& text, bool lower_only) {
   if (text.empty() || text.size() > 64 || text[0] == '.' || text[0] == '-') return false;
   return std::all_of(text.begin(), text.end(), [&](unsigned char c) {
     const bool upper = c >= 'A' && c <= 'Z';
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-' || (upper && !lower_only);
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-' ||
+           (upper && !lower_only);
   });
 }
 
@@ -40,7 +41,8 @@ std::string read_path(YamlMap& map, const std::string& key) {
 
 /// A list of exactly N small numbers out of a closed set.
 template <std::size_t N>
-std::array<std::uint8_t, N> read_choices(YamlMap& map, const std::string& key, const std::set<std::uint64_t>& choices) {
+std::array<std::uint8_t, N> read_choices(YamlMap& map, const std::string& key,
+                                         const std::set<std::uint64_t>& choices) {
   const YAML::Node node = map.take(key);
   const auto items = map.items(node, key);
   if (items.size() != N) map.fail(node, key, "must list " + std::to_string(N) + " numbers");
@@ -53,7 +55,8 @@ std::array<std::uint8_t, N> read_choices(YamlMap& map, const std::string& key, c
   return values;
 }
 
-void read_channel_values(YamlMap& map, const std::string& key, std::array<float, 3>& out, double low, double high) {
+void read_channel_values(YamlMap& map, const std::string& key, std::array<float, 3>& out, double low,
+                         double high) {
   if (!map.has(key)) return;
   const YAML::Node node = map.take(key);
   const auto items = map.items(node, key);
@@ -120,10 +123,12 @@ std::vector<SubnetEntry> read_subnets(YamlMap& top, const std::string& path, Fam
   double best_top1 = 0;
   for (const YAML::Node& item : items) {
     SubnetEntry subnet = read_subnet(YamlMap(item, path, "subnets"), kind);
-    if (!names.insert(subnet.name).second) top.fail(item, "subnets", "holds the name '" + subnet.name + "' twice");
+    if (!names.insert(subnet.name).second)
+      top.fail(item, "subnets", "holds the name '" + subnet.name + "' twice");
     if (subnet.accuracy) {
       if (subnet.accuracy->top1 < best_top1) {
-        top.fail(item, "subnets", "must be ordered by accuracy: '" + subnet.name + "' is below the one before it");
+        top.fail(item, "subnets",
+                 "must be ordered by accuracy: '" + subnet.name + "' is below the one before it");
       }
       best_top1 = subnet.accuracy->top1;
     }
@@ -143,7 +148,8 @@ FamilyFile read_document(const std::string& text, const std::string& path) {
   family.kind = read_kind(top);
   const YAML::Node task = top.take("task");
   family.task = top.text(task, "task");
-  if (family.task != "classification") top.fail(task, "task", "must be classification, not '" + family.task + "'");
+  if (family.task != "classification")
+    top.fail(task, "task", "must be classification, not '" + family.task + "'");
   family.classes = static_cast<std::uint32_t>(top.integer(top.take("classes"), "classes", 1, kMaxClasses));
   if (top.has("labels")) family.labels = read_path(top, "labels");
   family.preprocessing = read_preprocessing(top.map("preprocessing"));

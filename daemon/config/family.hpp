@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `family.yaml` says, as plain structs: reading is strict (unknown, duplicate, ill-typed or out-of-range keys are
-// refused with file:line:column), writing gives a file that reads back equal. No weights are touched here.
-// Values only; thread-safe.
+// What `family.yaml` says, as plain structs: reading is strict (unknown, duplicate, ill-typed or out-of-range
+// keys are refused with file:line:column), writing gives a file that reads back equal. No weights are touched
+// here. Values only; thread-safe.
 #pragma once
 
 #include <array>
@@ -19,9 +19,9 @@ enum class FamilyKind : std::uint8_t {
   kTorchScript,     ///< `torchscript`: one module file a level
 };
 
-/// How a frame becomes the network's input: the short side is resized to ceil(resolution / crop_ratio) (bilinear with
-/// antialias, as PIL and torchvision do), the centre resolution x resolution is cropped, and each channel of value v in
-/// 0..255 becomes (v/255 - mean) / std. Channels are R, G, B.
+/// How a frame becomes the network's input: the short side is resized to ceil(resolution / crop_ratio)
+/// (bilinear with antialias, as PIL and torchvision do), the centre resolution x resolution is cropped, and
+/// each channel of value v in 0..255 becomes (v/255 - mean) / std. Channels are R, G, B.
 struct Preprocessing {
   float crop_ratio = 0.875F;                          ///< (0, 1]; 1 = no margin is cut off
   std::array<float, 3> mean{0.485F, 0.456F, 0.406F};  ///< ImageNet's
@@ -38,8 +38,8 @@ struct Accuracy {
   bool operator==(const Accuracy&) const = default;
 };
 
-/// One Once-for-all MobileNetV3 architecture: five stages of up to four blocks; entries of blocks beyond a stage's depth
-/// are kept but unused.
+/// One Once-for-all MobileNetV3 architecture: five stages of up to four blocks; entries of blocks beyond a
+/// stage's depth are kept but unused.
 struct OfaArchitecture {
   std::array<std::uint8_t, 20> kernel_sizes{};   ///< each of 3, 5, 7
   std::array<std::uint8_t, 20> expand_ratios{};  ///< each of 3, 4, 6
@@ -49,9 +49,9 @@ struct OfaArchitecture {
 
 /// The shared half of an `ofa-mobilenetv3` family.
 struct OfaSupernet {
-  std::string weights;                     ///< file beside family.yaml: a tensor dict (torch.save, zip format)
-  double width = 1.0;                      ///< width multiplier, as in the file name of the published checkpoints
-  std::uint32_t stem_stride = 2;           ///< 1 or 2 (1 for small images)
+  std::string weights;            ///< file beside family.yaml: a tensor dict (torch.save, zip format)
+  double width = 1.0;             ///< width multiplier, as in the file name of the published checkpoints
+  std::uint32_t stem_stride = 2;  ///< 1 or 2 (1 for small images)
   std::array<std::uint8_t, 5> stage_strides{2, 2, 2, 1, 2};  ///< stride of each elastic stage's first block
   bool operator==(const OfaSupernet&) const = default;
 };
@@ -63,11 +63,13 @@ struct SubnetEntry {
   std::optional<Accuracy> accuracy;
   std::string file;              ///< torchscript: the module's file
   OfaArchitecture architecture;  ///< ofa-mobilenetv3
-  std::string statistics;        ///< ofa-mobilenetv3: file with this sub-network's BN statistics; empty = not calibrated
+  std::string
+      statistics;  ///< ofa-mobilenetv3: file with this sub-network's BN statistics; empty = not calibrated
   bool operator==(const SubnetEntry&) const = default;
 };
 
-/// A whole family.yaml. Levels are in the order of the file, fastest first; known accuracies must not fall with the level.
+/// A whole family.yaml. Levels are in the order of the file, fastest first; known accuracies must not fall
+/// with the level.
 struct FamilyFile {
   std::string name;  ///< [a-z0-9][a-z0-9._-]{0,63}
   FamilyKind kind = FamilyKind::kTorchScript;

@@ -32,7 +32,8 @@ Result<ProfileFile> parse_profile(const std::string& text, const std::string& pa
     ProfileFile profile;
     profile.family = top.text(top.take("family"), "family");
     profile.fingerprint = top.text(top.take("fingerprint"), "fingerprint");
-    for (const YAML::Node& item : top.items(top.take("points"), "points")) profile.points.push_back(read_point(item, path));
+    for (const YAML::Node& item : top.items(top.take("points"), "points"))
+      profile.points.push_back(read_point(item, path));
     top.finish();
     return profile;
   } catch (const std::exception& fault) {
@@ -55,8 +56,9 @@ std::string write_profile(const ProfileFile& profile) {
   out << YAML::Key << "fingerprint" << YAML::Value << profile.fingerprint;
   out << YAML::Key << "points" << YAML::Value << YAML::BeginSeq;
   for (const ProfilePoint& point : profile.points) {
-    out << YAML::Flow << YAML::BeginMap << YAML::Key << "subnet" << YAML::Value << point.subnet << YAML::Key << "processor"
-        << YAML::Value << point.processor << YAML::Key << "latency_us" << YAML::Value << point.latency_us;
+    out << YAML::Flow << YAML::BeginMap << YAML::Key << "subnet" << YAML::Value << point.subnet << YAML::Key
+        << "processor" << YAML::Value << point.processor << YAML::Key << "latency_us" << YAML::Value
+        << point.latency_us;
     if (point.batch != 1) out << YAML::Key << "batch" << YAML::Value << point.batch;
     out << YAML::EndMap;
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a family's levels cost on this machine, as a YAML file: measured once, kept beside the service's state, and invalid
-// as soon as the fingerprint (CPU, lanes, version, the family's description) differs. Values only; thread-safe.
+// What a family's levels cost on this machine, as a YAML file: measured once, kept beside the service's
+// state, and invalid as soon as the fingerprint (CPU, lanes, version, the family's description) differs.
+// Values only; thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +14,8 @@ namespace dofa::config {
 
 struct ProfilePoint {
   std::string subnet;
-  std::string processor;  ///< "cpu", "cuda:0"
-  double latency_us = 0;  ///< median inference time, of the whole batch, preprocessing apart
+  std::string processor;    ///< "cpu", "cuda:0"
+  double latency_us = 0;    ///< median inference time, of the whole batch, preprocessing apart
   std::uint32_t batch = 1;  ///< frames at once
   bool operator==(const ProfilePoint&) const = default;
 };

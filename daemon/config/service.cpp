@@ -19,7 +19,8 @@ LogOptions read_log(YamlMap map) {
   LogOptions log;
   map.read("level", log.level);
   if (std::find(kLogLevels.begin(), kLogLevels.end(), log.level) == kLogLevels.end()) {
-    map.fail(map.take("level"), "level", "must be debug, info, notice, warning, err or crit, not '" + log.level + "'");
+    map.fail(map.take("level"), "level",
+             "must be debug, info, notice, warning, err or crit, not '" + log.level + "'");
   }
   map.finish();
   return log;
@@ -37,7 +38,8 @@ FamilyOptions read_families(YamlMap map) {
   map.read("verify_timeout_s", families.verify_timeout_s, 1, 3600);
   map.read("profiles", families.profiles);
   if (!families.profiles.empty() && families.profiles.front() != '/') {
-    map.fail(map.take("profiles"), "profiles", "must be an absolute directory, not '" + families.profiles + "'");
+    map.fail(map.take("profiles"), "profiles",
+             "must be an absolute directory, not '" + families.profiles + "'");
   }
   map.finish();
   return families;
@@ -106,8 +108,9 @@ MetricsOptions read_metrics(YamlMap map) {
   const std::string& listen = metrics.listen;
   const bool path = listen.starts_with('/') && listen.size() <= kMaxSocketPath;
   if (!listen.empty() && !path && loopback_port(listen) == 0) {
-    map.fail(map.take("listen"), "listen",
-             "must be an absolute path of at most 107 bytes, 127.0.0.1:PORT or [::1]:PORT, not '" + listen + "'");
+    map.fail(
+        map.take("listen"), "listen",
+        "must be an absolute path of at most 107 bytes, 127.0.0.1:PORT or [::1]:PORT, not '" + listen + "'");
   }
   map.finish();
   return metrics;
@@ -131,7 +134,8 @@ ServiceOptions read_all(YamlMap top) {
 std::set<std::string> service_keys() {
   std::set<std::string> keys;
   (void)read_all(YamlMap({}, "", "", &keys));
-  std::erase_if(keys, [](const std::string& key) { return key.find('.') == key.npos; });  // those are sections
+  std::erase_if(keys,
+                [](const std::string& key) { return key.find('.') == key.npos; });  // those are sections
   return keys;
 }
 

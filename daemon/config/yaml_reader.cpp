@@ -25,7 +25,8 @@ ConfigFault::ConfigFault(const std::string& path, const YAML::Mark& mark, const 
 YAML::Node parse_yaml(const std::string& text, const std::string& path) {
   try {
     auto documents = YAML::LoadAll(text);
-    if (documents.size() > 1) throw ConfigFault(path, documents[1].Mark(), "one document expected, found more");
+    if (documents.size() > 1)
+      throw ConfigFault(path, documents[1].Mark(), "one document expected, found more");
     return documents.empty() ? YAML::Node() : documents.front();
   } catch (const YAML::Exception& fault) {
     throw ConfigFault(path, fault.mark, "not valid YAML: " + fault.msg);
@@ -39,12 +40,15 @@ YamlMap::YamlMap(const YAML::Node& node, std::string path, std::string where, st
   if (!node_.IsMap()) throw ConfigFault(path_, node_.Mark(), name + " must be a map of keys to values");
   std::set<std::string> seen;
   for (const auto& entry : node_) {
-    if (!entry.first.IsScalar()) throw ConfigFault(path_, entry.first.Mark(), "a key of " + name + " is not a plain word");
+    if (!entry.first.IsScalar())
+      throw ConfigFault(path_, entry.first.Mark(), "a key of " + name + " is not a plain word");
     if (!seen.insert(entry.first.Scalar()).second) fail(entry.first, entry.first.Scalar(), "is given twice");
   }
 }
 
-std::string YamlMap::dotted(const std::string& key) const { return where_.empty() ? key : where_ + "." + key; }
+std::string YamlMap::dotted(const std::string& key) const {
+  return where_.empty() ? key : where_ + "." + key;
+}
 
 void YamlMap::fail(const YAML::Node& node, const std::string& key, const std::string& what) const {
   throw ConfigFault(path_, node.Mark(), "'" + dotted(key) + "' " + what);
@@ -75,7 +79,8 @@ std::string YamlMap::text(const YAML::Node& node, const std::string& key) const 
 
 template <class T>
 T YamlMap::whole(const YAML::Node& node, const std::string& key, T low, T high) const {
-  const std::string range = "must be a whole number from " + std::to_string(low) + " to " + std::to_string(high);
+  const std::string range =
+      "must be a whole number from " + std::to_string(low) + " to " + std::to_string(high);
   if (!node.IsScalar()) fail(node, key, range);
   const std::string& word = node.Scalar();
   T value = 0;
@@ -101,8 +106,8 @@ double YamlMap::number(const YAML::Node& node, const std::string& key, double lo
   const std::string& word = node.Scalar();
   double value = 0;
   const auto parsed = std::from_chars(word.data(), word.data() + word.size(), value);
-  if (parsed.ec != std::errc{} || parsed.ptr != word.data() + word.size() || !std::isfinite(value) || value < low ||
-      value > high) {
+  if (parsed.ec != std::errc{} || parsed.ptr != word.data() + word.size() || !std::isfinite(value) ||
+      value < low || value > high) {
     fail(node, key, range + ", not '" + word + "'");
   }
   return value;

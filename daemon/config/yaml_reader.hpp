@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Strict reading of YAML maps: a key is consumed by the call that reads it, and whatever remains is an error. yaml-cpp
-// 0.7 keeps duplicate keys silently and takes ".inf" for a number, so strictness is ours. Internal to the config room:
-// faults leave as ConfigFault, which the public functions turn into an Error. Not thread-safe.
+// Strict reading of YAML maps: a key is consumed by the call that reads it, and whatever remains is an error.
+// yaml-cpp 0.7 keeps duplicate keys silently and takes ".inf" for a number, so strictness is ours. Internal
+// to the config room: faults leave as ConfigFault, which the public functions turn into an Error. Not
+// thread-safe.
 #pragma once
 
 #include <yaml-cpp/yaml.h>
@@ -28,9 +29,10 @@ YAML::Node parse_yaml(const std::string& text, const std::string& path);
 /// One map of the document. `where` is its dotted key, for messages ("limits.sessions").
 class YamlMap {
  public:
-  /// A null node counts as an empty map. Refuses other nodes, non-scalar keys and duplicates. `asked`, where given, collects
-  /// the dotted name of every key that is looked for.
-  YamlMap(const YAML::Node& node, std::string path, std::string where, std::set<std::string>* asked = nullptr);
+  /// A null node counts as an empty map. Refuses other nodes, non-scalar keys and duplicates. `asked`, where
+  /// given, collects the dotted name of every key that is looked for.
+  YamlMap(const YAML::Node& node, std::string path, std::string where,
+          std::set<std::string>* asked = nullptr);
 
   [[nodiscard]] bool has(const std::string& key);
   /// The node of `key`, consumed; a fault where it is missing.
@@ -45,15 +47,16 @@ class YamlMap {
   void read(const std::string& key, double& out, double low, double high);
   void read(const std::string& key, float& out, double low, double high);
   template <std::unsigned_integral T>
-    requires(!std::same_as<T, bool>)
-  void read(const std::string& key, T& out, std::uint64_t low, std::uint64_t high) {
+  requires(!std::same_as<T, bool>) void read(const std::string& key, T& out, std::uint64_t low,
+                                             std::uint64_t high) {
     if (has(key)) out = static_cast<T>(integer(take(key), key, low, high));
   }
 
   void read(const std::string& key, std::int32_t& out, std::int64_t low, std::int64_t high);
 
   /// A whole number in [low, high] out of any scalar node.
-  std::uint64_t integer(const YAML::Node& node, const std::string& key, std::uint64_t low, std::uint64_t high) const;
+  std::uint64_t integer(const YAML::Node& node, const std::string& key, std::uint64_t low,
+                        std::uint64_t high) const;
   double number(const YAML::Node& node, const std::string& key, double low, double high) const;
   std::string text(const YAML::Node& node, const std::string& key) const;
   /// Items of a sequence; a fault for any other node.

@@ -15,8 +15,8 @@ namespace {
 /// A real-time thread that computes this long without a pause is a runaway: no inference takes a second.
 constexpr rlim_t kRunawayUs = 1'000'000;
 
-/// SIGXCPU goes to the thread that used up RLIMIT_RTTIME: it goes on as an ordinary one. One system call, safe in a
-/// handler; the flag stays because taking it back would need CAP_SYS_NICE.
+/// SIGXCPU goes to the thread that used up RLIMIT_RTTIME: it goes on as an ordinary one. One system call,
+/// safe in a handler; the flag stays because taking it back would need CAP_SYS_NICE.
 void demote(int) {
   const int saved_errno = errno;
   const sched_param ordinary{0};
@@ -45,9 +45,11 @@ void make_real_time(std::uint32_t priority, std::vector<std::string>& refused) {
   getrlimit(RLIMIT_RTTIME, &limit);
   limit.rlim_cur = kRunawayUs;
   const sched_param parameters{static_cast<int>(priority)};
-  if (setrlimit(RLIMIT_RTTIME, &limit) != 0 || sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &parameters) != 0) {
+  if (setrlimit(RLIMIT_RTTIME, &limit) != 0 ||
+      sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &parameters) != 0) {
     refused.push_back(std::string("lanes.realtime: ") + std::strerror(errno) +
-                      "; a drop-in with RestrictRealtime=no and LimitRTPRIO=" + std::to_string(priority) + " grants it");
+                      "; a drop-in with RestrictRealtime=no and LimitRTPRIO=" + std::to_string(priority) +
+                      " grants it");
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one clock of the runtime: CLOCK_MONOTONIC in microseconds, comparable between threads and with clients' stamps.
+// The one clock of the runtime: CLOCK_MONOTONIC in microseconds, comparable between threads and with clients'
+// stamps.
 #pragma once
 
 #include <ctime>

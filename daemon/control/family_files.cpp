@@ -19,7 +19,9 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxDescriptionBytes = 4UL << 20;
 
-Error invalid(const std::string& file, const std::string& what) { return {ErrorCode::kInvalidFamily, file + ": " + what}; }
+Error invalid(const std::string& file, const std::string& what) {
+  return {ErrorCode::kInvalidFamily, file + ": " + what};
+}
 
 /// A file descriptor that closes itself.
 class Fd {
@@ -48,19 +50,22 @@ Fd open_beneath(int root, const std::string& relative, std::uint64_t flags) {
 std::string ownership_fault(int fd) {
   struct stat status {};
   if (fstat(fd, &status) != 0) return std::strerror(errno);
-  if (status.st_uid != 0 && status.st_uid != geteuid()) return "belongs to another user than root or the service's";
+  if (status.st_uid != 0 && status.st_uid != geteuid())
+    return "belongs to another user than root or the service's";
   if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "is writable by its group or by others";
   return "";
 }
 
 /// The path of `absolute` below `root`; empty where it is not below it.
 std::string below(const std::string& root, const std::string& absolute) {
-  const fs::path relative = fs::path(absolute).lexically_normal().lexically_relative(fs::path(root).lexically_normal());
+  const fs::path relative =
+      fs::path(absolute).lexically_normal().lexically_relative(fs::path(root).lexically_normal());
   const std::string text = relative.string();
   return text.empty() || text == "." || text.starts_with("..") ? "" : text;
 }
 
-/// Opens `relative` beneath `root` and checks every directory on the way. The error is kNotFound where it does not exist.
+/// Opens `relative` beneath `root` and checks every directory on the way. The error is kNotFound where it
+/// does not exist.
 Result<Fd> open_checked(const std::string& root, const std::string& relative, std::uint64_t flags) {
   const std::string shown = (fs::path(root) / relative).string();
   const Fd top(open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -78,7 +83,8 @@ Result<Fd> open_checked(const std::string& root, const std::string& relative, st
   Fd file = open_beneath(top.get(), relative, flags);
   if (file.get() < 0) {
     if (errno == EXDEV) return invalid(shown, "leads outside of " + root);
-    if (errno == ENOSYS) return invalid(shown, "openat2 is missing: it needs Linux 5.6, and RestrictSUIDSGID=no in the unit");
+    if (errno == ENOSYS)
+      return invalid(shown, "openat2 is missing: it needs Linux 5.6, and RestrictSUIDSGID=no in the unit");
     return Error{errno == ENOENT || errno == ENOTDIR ? ErrorCode::kNotFound : ErrorCode::kInvalidFamily,
                  shown + ": " + std::strerror(errno)};
   }
@@ -108,15 +114,17 @@ Result<void> check_regular(const std::string& root, const std::string& relative)
   return {};
 }
 
-/// A file that a family names: beneath the family's own directory, or, where its name or its target is absolute, beneath
-/// any root.
-Result<void> check_file(const std::vector<std::string>& roots, const std::string& directory, const std::string& name) {
+/// A file that a family names: beneath the family's own directory, or, where its name or its target is
+/// absolute, beneath any root.
+Result<void> check_file(const std::vector<std::string>& roots, const std::string& directory,
+                        const std::string& name) {
   std::string path = (fs::path(directory) / name).lexically_normal().string();
   if (const std::string relative = below(directory, path); !relative.empty()) {
     std::error_code ignored;
     const fs::path target = fs::canonical(path, ignored);
     const fs::path home = fs::canonical(directory, ignored);
-    if (target.empty() || !below(home.string(), target.string()).empty()) return check_regular(directory, relative);
+    if (target.empty() || !below(home.string(), target.string()).empty())
+      return check_regular(directory, relative);
     path = target.string();  // a link to somewhere else
   } else if (!name.starts_with('/')) {
     return invalid(path, "leads outside of the family's directory");
@@ -167,7 +175,8 @@ Result<CheckedFamily> check_family(const std::vector<std::string>& roots, const 
   const bool absolute = directory.starts_with('/');
   const std::string plain = fs::path(directory).filename().string();
   if (!absolute && (plain != directory || directory.empty() || directory == "." || directory == "..")) {
-    return Error{ErrorCode::kInvalidArgument, "a family is named by an absolute directory or by its plain name"};
+    return Error{ErrorCode::kInvalidArgument,
+                 "a family is named by an absolute directory or by its plain name"};
   }
   bool beneath_a_root = false;
   for (const std::string& root : roots) {
@@ -188,7 +197,8 @@ std::vector<std::string> find_families(const std::vector<std::string>& roots) {
   for (const std::string& root : roots) {
     std::error_code ignored;
     for (const auto& entry : fs::directory_iterator(root, ignored)) {
-      if (fs::exists(entry.path() / "family.yaml", ignored)) names.push_back(entry.path().filename().string());
+      if (fs::exists(entry.path() / "family.yaml", ignored))
+        names.push_back(entry.path().filename().string());
     }
   }
   std::sort(names.begin(), names.end());

@@ -16,7 +16,8 @@ FamilyStore::FamilyStore(config::FamilyOptions options, std::uint32_t limit, con
       keeper_(std::move(keeper)) {}
 
 Result<void> FamilyStore::check_room(const std::string& name) const {
-  if (std::any_of(families_.begin(), families_.end(), [&](const auto& family) { return family->name == name; })) {
+  if (std::any_of(families_.begin(), families_.end(),
+                  [&](const auto& family) { return family->name == name; })) {
     return Error{ErrorCode::kAlreadyExists, "a family '" + name + "' is loaded already"};
   }
   if (families_.size() >= limit_) {
@@ -57,7 +58,8 @@ Result<std::shared_ptr<const LoadedFamily>> FamilyStore::adopt(std::shared_ptr<c
   }
   auto measured = keeper_.find(*loaded->family, processors_[kCpu].name);
   if (!measured) {
-    auto looked = quick_look(*loaded->runners.front(), static_cast<std::uint32_t>(loaded->family->levels().size()));
+    auto looked =
+        quick_look(*loaded->runners.front(), static_cast<std::uint32_t>(loaded->family->levels().size()));
     if (!looked) return looked.error();
     measured = std::move(*looked);
   }
@@ -70,7 +72,8 @@ Result<std::shared_ptr<const LoadedFamily>> FamilyStore::adopt(std::shared_ptr<c
 
 std::shared_ptr<LoadedFamily> FamilyStore::find(const std::string& name) const {
   const std::lock_guard lock(mutex_);
-  const auto at = std::find_if(families_.begin(), families_.end(), [&](const auto& f) { return f->name == name; });
+  const auto at =
+      std::find_if(families_.begin(), families_.end(), [&](const auto& f) { return f->name == name; });
   return at == families_.end() ? nullptr : *at;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The families that are resident. Loading is slow and runs on the caller's thread without holding the lock: look-ups go
-// on meanwhile. Thread-safe.
+// The families that are resident. Loading is slow and runs on the caller's thread without holding the lock:
+// look-ups go on meanwhile. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -17,19 +17,21 @@
 
 namespace dofa::control {
 
-/// Dry-runs the family in `directory` where an endless loop or a crash in it cannot hurt; called for TorchScript only.
+/// Dry-runs the family in `directory` where an endless loop or a crash in it cannot hurt; called for
+/// TorchScript only.
 using Verifier = std::function<Result<void>(const std::string& directory)>;
 
 class FamilyStore {
  public:
-  FamilyStore(config::FamilyOptions options, std::uint32_t limit, const Processors& processors, Verifier verifier,
-              ProfileKeeper keeper);
+  FamilyStore(config::FamilyOptions options, std::uint32_t limit, const Processors& processors,
+              Verifier verifier, ProfileKeeper keeper);
 
-  /// Errors: kInvalidArgument, kNotFound, kInvalidFamily, kAlreadyExists, kResourceExhausted (limits.families).
+  /// Errors: kInvalidArgument, kNotFound, kInvalidFamily, kAlreadyExists, kResourceExhausted
+  /// (limits.families).
   Result<std::shared_ptr<const LoadedFamily>> load(const std::string& directory);
-  /// Makes a family that is in memory already resident: runners for every CPU lane, under its description's name. GPUs
-  /// follow (GpuPool).
-  /// Errors: kAlreadyExists, kResourceExhausted, and whatever making a runner gives.
+  /// Makes a family that is in memory already resident: runners for every CPU lane, under its description's
+  /// name. GPUs follow (GpuPool). Errors: kAlreadyExists, kResourceExhausted, and whatever making a runner
+  /// gives.
   Result<std::shared_ptr<const LoadedFamily>> adopt(std::shared_ptr<const engine::Family> family);
   [[nodiscard]] std::shared_ptr<LoadedFamily> find(const std::string& name) const;
   [[nodiscard]] std::vector<std::shared_ptr<LoadedFamily>> all() const;

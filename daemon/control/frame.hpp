@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One frame on its way through the runtime. Whoever submits it (a D-Bus call, a ring's slot) owns it and keeps it and its
-// pixels alive until done() is called, exactly once, on a lane's thread or on the submitter's; after that the runtime
-// never touches it again, so done() may reuse or delete it.
+// One frame on its way through the runtime. Whoever submits it (a D-Bus call, a ring's slot) owns it and
+// keeps it and its pixels alive until done() is called, exactly once, on a lane's thread or on the
+// submitter's; after that the runtime never touches it again, so done() may reuse or delete it.
 #pragma once
 
 #include <array>
@@ -26,8 +26,8 @@ struct FrameAnswer {
   std::uint64_t sequence = 0;  ///< of the session, from 1
   std::uint32_t level = 0;
   std::string_view processor = "cpu";  ///< that ran it; valid during done() only
-  bool late = false;                ///< answered after its deadline
-  std::int64_t queue_us = 0;        ///< from arrival to the start of its preparation
+  bool late = false;                   ///< answered after its deadline
+  std::int64_t queue_us = 0;           ///< from arrival to the start of its preparation
   std::int64_t preprocess_us = 0;
   std::int64_t inference_us = 0;  ///< of the whole batch, where it was run with others
   std::uint32_t top_count = 0;

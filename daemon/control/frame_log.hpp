@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What became of a session's last frames, for whoever watches: a ring of fixed size, so that recording one allocates
-// nothing. Not thread-safe: the scheduler's, under its lock.
+// What became of a session's last frames, for whoever watches: a ring of fixed size, so that recording one
+// allocates nothing. Not thread-safe: the scheduler's, under its lock.
 #pragma once
 
 #include <algorithm>

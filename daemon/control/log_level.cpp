@@ -44,7 +44,8 @@ Result<void> set_log_level(const std::string& word) {
       return {};
     }
   }
-  return Error{ErrorCode::kInvalidArgument, "the log level must be debug, info, notice, warning, err or crit"};
+  return Error{ErrorCode::kInvalidArgument,
+               "the log level must be debug, info, notice, warning, err or crit"};
 }
 
 std::string log_level() {

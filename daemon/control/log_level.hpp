@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Syslog's words for the logger's levels, as `systemctl service-log-level` and dofad.yaml spell them. Thread-safe.
+// Syslog's words for the logger's levels, as `systemctl service-log-level` and dofad.yaml spell them.
+// Thread-safe.
 #pragma once
 
 #include <string>

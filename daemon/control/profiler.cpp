@@ -63,10 +63,13 @@ std::string ProfileKeeper::fingerprint_of(const engine::Family& family) const {
 }
 
 std::string ProfileKeeper::path_of(const engine::Family& family) const {
-  return (std::filesystem::path(directory) / (family.description().name + "@" + fingerprint_of(family) + ".yaml")).string();
+  return (std::filesystem::path(directory) /
+          (family.description().name + "@" + fingerprint_of(family) + ".yaml"))
+      .string();
 }
 
-std::optional<MeasuredLevels> ProfileKeeper::find(const engine::Family& family, const std::string& processor) const {
+std::optional<MeasuredLevels> ProfileKeeper::find(const engine::Family& family,
+                                                  const std::string& processor) const {
   if (directory.empty()) return std::nullopt;
   const auto kept = config::read_profile(path_of(family));
   if (!kept || kept->fingerprint != fingerprint_of(family)) return std::nullopt;
@@ -83,7 +86,8 @@ std::optional<MeasuredLevels> ProfileKeeper::find(const engine::Family& family, 
     found.time_us.push_back(time_of(level.name, 1));
     if (found.time_us.back() <= 0) return std::nullopt;
     auto& together = found.batch_us.emplace_back();
-    for (std::size_t i = 0; i < together.size(); ++i) batches |= (together[i] = time_of(level.name, policy::kBatchSizes[i])) > 0;
+    for (std::size_t i = 0; i < together.size(); ++i)
+      batches |= (together[i] = time_of(level.name, policy::kBatchSizes[i])) > 0;
   }
   if (!batches) found.batch_us.clear();
   return found;
@@ -120,11 +124,13 @@ std::string machine_fingerprint(const std::string& root, std::uint32_t lanes, co
   std::ifstream cpuinfo(root + "/proc/cpuinfo");
   for (std::string line; std::getline(cpuinfo, line);) {
     // x86 names the model, ARM the part.
-    if (line.starts_with("model name") || line.starts_with("CPU part")) model += line.substr(line.find(':') + 1);
+    if (line.starts_with("model name") || line.starts_with("CPU part"))
+      model += line.substr(line.find(':') + 1);
   }
   std::string others;
   for (const engine::Gpu& gpu : gpus) others += "|" + gpu.processor + "|" + gpu.model + "|" + gpu.driver;
-  return digest(model + "|" + std::to_string(std::thread::hardware_concurrency()) + "|" + std::to_string(lanes) + "|" + version + others);
+  return digest(model + "|" + std::to_string(std::thread::hardware_concurrency()) + "|" +
+                std::to_string(lanes) + "|" + version + others);
 }
 
 }  // namespace dofa::control

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Measures what a family's levels cost on this machine and keeps the figures between starts. Loading takes a quick,
-// provisional look; the real one is taken between frames, a level at a time, while the machine is quiet. measure() belongs
-// to the thread that owns the runner; the rest is stateless.
+// Measures what a family's levels cost on this machine and keeps the figures between starts. Loading takes a
+// quick, provisional look; the real one is taken between frames, a level at a time, while the machine is
+// quiet. measure() belongs to the thread that owns the runner; the rest is stateless.
 #pragma once
 
 #include <memory>
@@ -31,8 +31,10 @@ struct ProfileKeeper {
   std::string directory;    ///< empty = nowhere
   std::string fingerprint;  ///< of machine, lanes and version
 
-  /// What is kept of one processor; nothing where there is none, or of another machine, version or description.
-  [[nodiscard]] std::optional<MeasuredLevels> find(const engine::Family& family, const std::string& processor) const;
+  /// What is kept of one processor; nothing where there is none, or of another machine, version or
+  /// description.
+  [[nodiscard]] std::optional<MeasuredLevels> find(const engine::Family& family,
+                                                   const std::string& processor) const;
   /// All processors of a family at once; provisional figures are not worth keeping.
   Result<void> keep(const LoadedFamily& family) const;
   [[nodiscard]] std::string path_of(const engine::Family& family) const;
@@ -41,7 +43,8 @@ struct ProfileKeeper {
   [[nodiscard]] std::string fingerprint_of(const engine::Family& family) const;
 };
 
-/// CPU model (from `root`/proc/cpuinfo), cores, lanes, version, and models and drivers of the GPUs, in one word.
+/// CPU model (from `root`/proc/cpuinfo), cores, lanes, version, and models and drivers of the GPUs, in one
+/// word.
 std::string machine_fingerprint(const std::string& root, std::uint32_t lanes, const std::string& version,
                                 const std::vector<engine::Gpu>& gpus = {});
 

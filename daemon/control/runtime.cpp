@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <optional>
-#include <utility>
 #include <thread>
+#include <utility>
 
 #include "daemon/control/actuators.hpp"
 #include "daemon/control/family_files.hpp"
@@ -61,10 +61,13 @@ Runtime::Runtime(config::ServiceOptions options, Environment environment)
       queue_limit_(options_.limits.queue),
       keeper_{options_.families.profiles, machine_fingerprint(environment.root, processors_[kCpu].lanes,
                                                               environment.version, environment.gpus)},
-      families_(options_.families, options_.limits.families, processors_, std::move(environment.verifier), keeper_),
+      families_(options_.families, options_.limits.families, processors_, std::move(environment.verifier),
+                keeper_),
       watcher_(environment.root, processors_),
-      scheduler_(processors_.specs(), static_cast<std::size_t>(options_.limits.sessions) * options_.limits.queue),
-      gpus_(processors_, scheduler_, families_, keeper_, [this](const auto& family) { publish_profile(family); }),
+      scheduler_(processors_.specs(),
+                 static_cast<std::size_t>(options_.limits.sessions) * options_.limits.queue),
+      gpus_(processors_, scheduler_, families_, keeper_,
+            [this](const auto& family) { publish_profile(family); }),
       refiner_(processors_, scheduler_, families_, watcher_, keeper_,
                [this](const auto& family) { publish_profile(family); }) {
   for (std::uint32_t lane = 0; lane < processors_.lane_count(); ++lane) {
@@ -83,7 +86,8 @@ LaneSetup Runtime::lane_setup(std::uint32_t lane) {
     setup.prepare_thread = [this, lane, options = options_] {
       engine::prepare_inference_thread(options.engine.onednn);
       watcher_.add_worker(gettid());
-      for (const std::string& refused : apply_actuators(options.lanes, lane)) spdlog::warn("{}, ignoring", refused);
+      for (const std::string& refused : apply_actuators(options.lanes, lane))
+        spdlog::warn("{}, ignoring", refused);
     };
     return setup;
   }
@@ -92,12 +96,16 @@ LaneSetup Runtime::lane_setup(std::uint32_t lane) {
   setup.thread.resize(std::min<std::size_t>(setup.thread.size(), 15));  // the kernel's limit
   setup.prepare_thread = [onednn = options_.engine.onednn] { engine::prepare_inference_thread(onednn); };
   setup.end_thread = [this, p] { gpus_.withdraw(p); };
-  setup.lost = [this, p](const Error& error, std::span<Frame* const> frames) { gpus_.lost(p, error, frames); };
+  setup.lost = [this, p](const Error& error, std::span<Frame* const> frames) {
+    gpus_.lost(p, error, frames);
+  };
   spdlog::info("{} runs frames: {}", name, processors_[p].gpu->model);
   return setup;
 }
 
-Runtime::~Runtime() { shut_down(); }
+Runtime::~Runtime() {
+  shut_down();
+}
 
 void Runtime::set_listener(RuntimeListener* listener) {
   listener_ = listener;
@@ -111,7 +119,8 @@ Result<std::shared_ptr<const LoadedFamily>> Runtime::load_family(const std::stri
   return family;
 }
 
-Result<std::shared_ptr<const LoadedFamily>> Runtime::adopt_family(std::shared_ptr<const engine::Family> family) {
+Result<std::shared_ptr<const LoadedFamily>> Runtime::adopt_family(
+    std::shared_ptr<const engine::Family> family) {
   auto adopted = families_.adopt(std::move(family));
   if (adopted) gpus_.attach_families();
   announce(adopted);
@@ -126,17 +135,20 @@ void Runtime::announce(const Result<std::shared_ptr<const LoadedFamily>>& family
   const auto& levels = (*family)->family->levels();
   spdlog::info("family '{}' loaded: {} levels, {:.1f} MB resident", (*family)->name, levels.size(),
                static_cast<double>((*family)->family->resident_bytes()) / 1e6);
-  for (const std::string& remark : (*family)->family->remarks()) spdlog::warn("family '{}': {}", (*family)->name, remark);
+  for (const std::string& remark : (*family)->family->remarks())
+    spdlog::warn("family '{}': {}", (*family)->name, remark);
   if (RuntimeListener* listener = listener_) listener->family_loaded(*family);
 }
 
 void Runtime::load_configured_families(const std::function<void(const std::string&)>& starting) {
-  const auto names = options_.families.load.empty() ? find_families(options_.families.roots) : options_.families.load;
+  const auto names =
+      options_.families.load.empty() ? find_families(options_.families.roots) : options_.families.load;
   for (const std::string& name : names) {
     if (starting) starting(name);
     (void)load_family(name);  // logged there; the others go on
   }
-  if (families_.all().empty()) spdlog::warn("no family is loaded: add one beneath {}", options_.families.roots.front());
+  if (families_.all().empty())
+    spdlog::warn("no family is loaded: add one beneath {}", options_.families.roots.front());
 }
 
 std::vector<std::shared_ptr<const LoadedFamily>> Runtime::families() const {
@@ -150,7 +162,8 @@ Result<void> Runtime::unload_family(const std::string& name, bool force) {
   const auto uses = [&](const Session& session) { return &session.family() == family.get(); };
   if (!force) {
     const auto all = sessions();
-    const auto users = std::count_if(all.begin(), all.end(), [&](const auto& session) { return uses(*session); });
+    const auto users =
+        std::count_if(all.begin(), all.end(), [&](const auto& session) { return uses(*session); });
     if (users > 0) {
       return Error{ErrorCode::kBusy, std::to_string(users) + " sessions use the family '" + name + "'"};
     }
@@ -192,11 +205,13 @@ Result<std::shared_ptr<Session>> Runtime::open_session(SessionRequest request) {
   auto session = std::make_shared<Session>(std::move(identity), *opened, family, scheduler_);
   scheduler_.attach(session);
   sessions_.emplace(session->identity().id, session);
-  spdlog::debug("session {} of '{}' opened on '{}'", session->identity().id, request.application, request.family);
+  spdlog::debug("session {} of '{}' opened on '{}'", session->identity().id, request.application,
+                request.family);
   return session;
 }
 
-Result<void> Runtime::set_contract(const std::shared_ptr<Session>& session, const policy::Contract& contract) {
+Result<void> Runtime::set_contract(const std::shared_ptr<Session>& session,
+                                   const policy::Contract& contract) {
   return scheduler_.change(*session, contract);  // the control loop tells of another level
 }
 
@@ -208,7 +223,8 @@ void Runtime::close_session(const std::shared_ptr<Session>& session, const std::
     add(closed_totals_, stats);
     sessions_.erase(session->identity().id);
   }
-  for (Frame* frame : scheduler_.close(*session)) end_frame(*frame, {ErrorCode::kCancelled, "the session was closed"});
+  for (Frame* frame : scheduler_.close(*session))
+    end_frame(*frame, {ErrorCode::kCancelled, "the session was closed"});
   spdlog::debug("session {} closed: {}", session->identity().id, reason);
   if (RuntimeListener* listener = listener_) listener->session_closed(*session, reason);
 }
@@ -268,7 +284,8 @@ void Runtime::shut_down() {
   // The lanes finish the frame they run: its answer goes out while there is still somebody to send it.
   scheduler_.stop();
   lanes_.clear();
-  for (Frame* frame : scheduler_.take_back()) end_frame(*frame, {ErrorCode::kCancelled, "the service is stopping"});
+  for (Frame* frame : scheduler_.take_back())
+    end_frame(*frame, {ErrorCode::kCancelled, "the service is stopping"});
 }
 
 }  // namespace dofa::control

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The runtime manager: joins families, sessions, lanes, the policy and the monitor. Knows no bus: whoever wants to hear of
-// changes implements RuntimeListener. Thread-safe; the listener is called without any of the runtime's locks held, and
-// may call back.
+// The runtime manager: joins families, sessions, lanes, the policy and the monitor. Knows no bus: whoever
+// wants to hear of changes implements RuntimeListener. Thread-safe; the listener is called without any of the
+// runtime's locks held, and may call back.
 #pragma once
 
 #include <atomic>
@@ -70,9 +70,9 @@ struct FrameTotals {
 
 /// What differs between a service and a test.
 struct Environment {
-  Verifier verifier;            ///< may be empty
-  std::string root = "/";       ///< where the monitor looks for /proc and /sys
-  std::string version = "0";    ///< profiles of another version are measured anew
+  Verifier verifier;                ///< may be empty
+  std::string root = "/";           ///< where the monitor looks for /proc and /sys
+  std::string version = "0";        ///< profiles of another version are measured anew
   std::vector<engine::Gpu> gpus{};  ///< that run frames beside the CPU
 };
 
@@ -89,8 +89,8 @@ class Runtime {
   Result<std::shared_ptr<const LoadedFamily>> adopt_family(std::shared_ptr<const engine::Family> family);
   /// kBusy where sessions use it, unless `force`: then they are closed with "family unloaded".
   Result<void> unload_family(const std::string& name, bool force);
-  /// Loads what the configuration names, or all there is; failures are logged, the others load. `starting` is called with
-  /// each name before its turn.
+  /// Loads what the configuration names, or all there is; failures are logged, the others load. `starting` is
+  /// called with each name before its turn.
   void load_configured_families(const std::function<void(const std::string&)>& starting = {});
   [[nodiscard]] std::vector<std::shared_ptr<const LoadedFamily>> families() const;
 
@@ -106,9 +106,12 @@ class Runtime {
   /// Queues a frame; on an error the frame is still the caller's and done() is not called.
   Result<void> submit(const std::shared_ptr<Session>& session, Frame& frame);
 
-  /// Doorbells that the session's lane listens to while it is idle, besides whoever has the streams (Scheduler).
+  /// Doorbells that the session's lane listens to while it is idle, besides whoever has the streams
+  /// (Scheduler).
   void set_bell_listener(BellListener* listener) { scheduler_.set_bell_listener(listener); }
-  void watch_bell(const Session& session, int fd, std::uint64_t id) { scheduler_.watch_bell(session, fd, id); }
+  void watch_bell(const Session& session, int fd, std::uint64_t id) {
+    scheduler_.watch_bell(session, fd, id);
+  }
   void unwatch_bell(int fd) { scheduler_.unwatch_bell(fd); }
 
   /// The control loop's turn: readings to the policy, plans to the sessions.
@@ -137,7 +140,8 @@ class Runtime {
   config::ServiceOptions options_;
   const config::ServiceOptions started_;  ///< what the keys that need a restart are compared with
   const Processors processors_;
-  std::atomic<std::uint32_t> queue_limit_;  ///< of options_, for frames: their way takes one lock, the scheduler's
+  std::atomic<std::uint32_t>
+      queue_limit_;  ///< of options_, for frames: their way takes one lock, the scheduler's
   std::atomic<RuntimeListener*> listener_ = nullptr;
   bool stopping_ = false;
   std::uint64_t next_session_ = 1;

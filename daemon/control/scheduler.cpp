@@ -74,7 +74,8 @@ policy::SessionStats Scheduler::stats(const Session& session) const {
 Result<void> Scheduler::submit(Frame& frame, std::uint32_t queue_limit) {
   const auto sleeper = enqueue(frame, queue_limit);
   if (!sleeper) return sleeper.error();
-  if (*sleeper != nullptr) (*sleeper)->sleep.wake();  // without the lock, or it would wake up only to wait for it
+  if (*sleeper != nullptr)
+    (*sleeper)->sleep.wake();  // without the lock, or it would wake up only to wait for it
   return {};
 }
 
@@ -95,7 +96,8 @@ Result<Scheduler::LaneQueue*> Scheduler::enqueue(Frame& frame, std::uint32_t que
     count_dropped(session, frame.arrival_us);
     return Error{ErrorCode::kNotReady, policy_.processor_name(policy_.processor_of(lane)) + " was lost"};
   }
-  // Who states no period has no rate to exceed: one waiting frame at a time counts, the others are background.
+  // Who states no period has no rate to exceed: one waiting frame at a time counts, the others are
+  // background.
   frame.background = arrival.background || (session.waiting > 0 && !policy_.contract(id).period_us);
   ++session.waiting;
   frame.deadline_us = arrival.deadline_us;
@@ -103,7 +105,8 @@ Result<Scheduler::LaneQueue*> Scheduler::enqueue(Frame& frame, std::uint32_t que
     // A frame may relax the contract's deadline, never tighten it.
     frame.deadline_us = std::max(frame.deadline_us, frame.arrival_us + frame.relative_deadline_us);
   }
-  insert(lane, {id, frame.deadline_us, session.prepare.expected_us(frame.image.layout), frame.background}, frame);
+  insert(lane, {id, frame.deadline_us, session.prepare.expected_us(frame.image.layout), frame.background},
+         frame);
   return std::exchange(lanes_[lane]->asleep, false) ? lanes_[lane].get() : nullptr;
 }
 
@@ -113,8 +116,9 @@ void Scheduler::wake(LaneQueue& queue) {
 
 void Scheduler::insert(std::uint32_t lane, const policy::QueuedFrame& entry, Frame& frame) {
   LaneQueue& queue = *lanes_[lane];
-  const auto at = std::upper_bound(queue.waiting.begin(), queue.waiting.end(), entry,
-                                   [](const auto& left, const auto& right) { return left.deadline_us < right.deadline_us; });
+  const auto at = std::upper_bound(
+      queue.waiting.begin(), queue.waiting.end(), entry,
+      [](const auto& left, const auto& right) { return left.deadline_us < right.deadline_us; });
   queue.frames.insert(queue.frames.begin() + (at - queue.waiting.begin()), &frame);
   queue.waiting.insert(at, entry);
 }
@@ -213,7 +217,8 @@ std::string Scheduler::reason_of(const policy::PlanChange& change) const {
   const std::uint32_t from = policy_.processor_of(change.from.lane);
   const std::uint32_t to = policy_.processor_of(change.to.lane);
   if (change.reason == policy::PlanReason::kLost) return policy_.processor_name(from) + " was lost";
-  if (change.reason == policy::PlanReason::kMoved && from != to) return policy_.processor_name(to) + " suits better";
+  if (change.reason == policy::PlanReason::kMoved && from != to)
+    return policy_.processor_name(to) + " suits better";
   return policy::describe(change.reason);
 }
 

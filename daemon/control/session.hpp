@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One application's connection: who it is and which family serves it. What it was promised and how it went lives in the
-// policy, reached through the scheduler. Shared by the runtime, its frames, streams and the bus; thread-safe.
+// One application's connection: who it is and which family serves it. What it was promised and how it went
+// lives in the policy, reached through the scheduler. Shared by the runtime, its frames, streams and the bus;
+// thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -24,12 +25,16 @@ struct SessionIdentity {
   std::string application;  ///< printable
 };
 
-/// How long the preprocessing of a session's frames takes (c of the policy): smoothed, for the latest format and size.
+/// How long the preprocessing of a session's frames takes (c of the policy): smoothed, for the latest format
+/// and size.
 class PreparationTime {
  public:
-  [[nodiscard]] double expected_us(const engine::ImageLayout& layout) const { return layout == layout_ ? us_ : 0.0; }
+  [[nodiscard]] double expected_us(const engine::ImageLayout& layout) const {
+    return layout == layout_ ? us_ : 0.0;
+  }
   void learn(const engine::ImageLayout& layout, double us) {
-    us_ = layout == layout_ ? us_ + (std::min(us, 4 * us_ + kSlackUs) - us_) / 8 : us;  // a preemption is no trend
+    us_ = layout == layout_ ? us_ + (std::min(us, 4 * us_ + kSlackUs) - us_) / 8
+                            : us;  // a preemption is no trend
     layout_ = layout;
   }
   /// Believes less of it after a frame was given up on its account.
@@ -43,7 +48,8 @@ class PreparationTime {
 
 class Session {
  public:
-  Session(SessionIdentity identity, policy::SessionId policy_id, std::shared_ptr<LoadedFamily> family, Scheduler& scheduler);
+  Session(SessionIdentity identity, policy::SessionId policy_id, std::shared_ptr<LoadedFamily> family,
+          Scheduler& scheduler);
 
   [[nodiscard]] const SessionIdentity& identity() const { return identity_; }
   [[nodiscard]] policy::SessionId policy_id() const { return policy_id_; }
@@ -71,10 +77,10 @@ class Session {
   /// True for the one call that closed it.
   bool close() { return !closed_.exchange(true, std::memory_order_acq_rel); }
 
-  std::uint32_t waiting = 0;      ///< frames queued; the scheduler's, under its lock
-  PreparationTime prepare;        ///< likewise
-  FrameLog log;                   ///< likewise
-  std::uint32_t first_level = 0;  ///< as opened …
+  std::uint32_t waiting = 0;          ///< frames queued; the scheduler's, under its lock
+  PreparationTime prepare;            ///< likewise
+  FrameLog log;                       ///< likewise
+  std::uint32_t first_level = 0;      ///< as opened …
   std::uint32_t first_processor = 0;  ///< … and where
 
  private:

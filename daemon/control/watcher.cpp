@@ -15,8 +15,8 @@
 namespace dofa::control {
 namespace {
 
-constexpr std::int64_t kStoodStillUs = 2'000'000;   // far beyond any scheduling delay of a 50 ms loop
-constexpr std::int64_t kClockJumpUs = 100'000;      // BOOTTIME runs on during a suspend, MONOTONIC does not
+constexpr std::int64_t kStoodStillUs = 2'000'000;  // far beyond any scheduling delay of a 50 ms loop
+constexpr std::int64_t kClockJumpUs = 100'000;     // BOOTTIME runs on during a suspend, MONOTONIC does not
 constexpr std::int64_t kQuietForUs = 1'000'000;
 constexpr double kQuietOthers = 0.1;  // of a core: what an idle desktop or board uses in passing
 
@@ -36,8 +36,12 @@ GpuReading reading_of(const monitor::Gpu& gpu) {
   const auto known = [](const monitor::Reading<double>& reading) {
     return reading.present() ? std::optional(reading.value) : std::nullopt;
   };
-  GpuReading out{std::string(gpu.name.view()), std::string(gpu.pci_address.view()), known(gpu.load),
-                 known(gpu.others_load),       known(gpu.frequency_mhz),           known(gpu.temperature_c),
+  GpuReading out{std::string(gpu.name.view()),
+                 std::string(gpu.pci_address.view()),
+                 known(gpu.load),
+                 known(gpu.others_load),
+                 known(gpu.frequency_mhz),
+                 known(gpu.temperature_c),
                  known(gpu.power_mw)};
   if (out.power_watts) *out.power_watts /= 1000;
   return out;
@@ -55,7 +59,8 @@ double expected_slowdown(const monitor::Snapshot& snapshot, const Processors& pr
   const double ours = 1.0 + std::min<double>(processors.lane_count(), cpu.own_cores);
   pressure.runnable_others = std::max(0.0, static_cast<double>(*cpu.runnable) - ours);
   pressure.own_cpu_us = cpu.own_cores * static_cast<double>(cpu.window_us);
-  const double scale = static_cast<double>(cpu.window_us) / std::max<double>(1.0, static_cast<double>(snapshot.run_queue.value.window_us));
+  const double scale = static_cast<double>(cpu.window_us) /
+                       std::max<double>(1.0, static_cast<double>(snapshot.run_queue.value.window_us));
   pressure.own_wait_us = static_cast<double>(snapshot.run_queue.value.wait_us) * scale;
   return policy::expected_cpu_slowdown(pressure);
 }
@@ -63,17 +68,23 @@ double expected_slowdown(const monitor::Snapshot& snapshot, const Processors& pr
 }  // namespace
 
 std::size_t find_reading(const engine::Gpu& gpu, const std::vector<GpuReading>& readings) {
-  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b)); };
+  const auto same = [](char a, char b) {
+    return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
+  };
   const auto find = [&](auto&& matches) {
-    return static_cast<std::size_t>(std::find_if(readings.begin(), readings.end(), matches) - readings.begin());
+    return static_cast<std::size_t>(std::find_if(readings.begin(), readings.end(), matches) -
+                                    readings.begin());
   };
   const auto at_address = find([&](const GpuReading& reading) {
     return !reading.pci_address.empty() && std::equal(reading.pci_address.begin(), reading.pci_address.end(),
                                                       gpu.pci_address.begin(), gpu.pci_address.end(), same);
   });
   if (at_address < readings.size()) return at_address;
-  const auto unplaced = [&](const GpuReading& reading) { return reading.pci_address.empty() || gpu.pci_address.empty(); };
-  const auto named = find([&](const GpuReading& reading) { return unplaced(reading) && reading.name == gpu.model; });
+  const auto unplaced = [&](const GpuReading& reading) {
+    return reading.pci_address.empty() || gpu.pci_address.empty();
+  };
+  const auto named =
+      find([&](const GpuReading& reading) { return unplaced(reading) && reading.name == gpu.model; });
   if (named < readings.size()) return named;
   return readings.size() == 1 && unplaced(readings.front()) ? 0 : readings.size();
 }
@@ -91,8 +102,8 @@ Watcher::Watcher(const std::string& root, const Processors& processors)
 
 Watcher::Update Watcher::update(std::int64_t now) {
   for (const monitor::Event& event : monitor_.drain_events()) {
-    spdlog::info("monitor: {} {}{}{}", monitor::source_name(event.source), event.came ? "is there" : "has gone",
-                 event.detail.empty() ? "" : ": ", event.detail);
+    spdlog::info("monitor: {} {}{}{}", monitor::source_name(event.source),
+                 event.came ? "is there" : "has gone", event.detail.empty() ? "" : ": ", event.detail);
   }
   Update update;
   const std::int64_t offset = boottime_offset_us();

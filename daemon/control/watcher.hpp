@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the runtime wants of the monitor, and nothing more: how slow to expect each processor, whether it is quiet, whether
-// time jumped, and a few numbers to show. update() belongs to the control loop; the rest is thread-safe.
+// What the runtime wants of the monitor, and nothing more: how slow to expect each processor, whether it is
+// quiet, whether time jumped, and a few numbers to show. update() belongs to the control loop; the rest is
+// thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -33,11 +34,11 @@ struct MachineReading {
   std::optional<double> temperature_celsius;
   std::optional<double> power_watts;    ///< what the board draws
   std::optional<double> sampler_share;  ///< of one core: what watching costs
-  std::vector<GpuReading> gpus;  ///< those that run no frames
+  std::vector<GpuReading> gpus;         ///< those that run no frames
 };
 
-/// Which of `readings` is of this GPU: the one at its PCI address; else, among those without one, the first of its name, or
-/// the only one there is. `readings.size()` where none is.
+/// Which of `readings` is of this GPU: the one at its PCI address; else, among those without one, the first
+/// of its name, or the only one there is. `readings.size()` where none is.
 std::size_t find_reading(const engine::Gpu& gpu, const std::vector<GpuReading>& readings);
 
 class Watcher {
@@ -49,7 +50,7 @@ class Watcher {
 
   struct Update {
     std::vector<double> expected_slowdown;  ///< by processor; NaN = no idea
-    bool suspended = false;          ///< the machine or the process stood still since the last update
+    bool suspended = false;                 ///< the machine or the process stood still since the last update
   };
   /// Reads the newest snapshot and logs sources that came or went.
   Update update(std::int64_t now);
@@ -68,7 +69,8 @@ class Watcher {
   mutable std::mutex mutex_;
   MachineReading reading_;
   std::vector<std::optional<GpuReading>> gpus_;  ///< by processor
-  std::vector<std::int64_t> disturbed_us_;       ///< by processor: when somebody else last used it; 0 = not known yet
+  std::vector<std::int64_t>
+      disturbed_us_;  ///< by processor: when somebody else last used it; 0 = not known yet
 };
 
 }  // namespace dofa::control

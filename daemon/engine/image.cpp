@@ -9,9 +9,13 @@ namespace {
 
 constexpr std::array<std::string_view, 6> kNames{"rgb8", "bgr8", "gray8", "nv12", "yuyv", "float32-nchw"};
 
-Error invalid(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
+Error invalid(std::string message) {
+  return {ErrorCode::kInvalidArgument, std::move(message)};
+}
 
-bool needs_even_width(PixelFormat format) { return format == PixelFormat::kNv12 || format == PixelFormat::kYuyv; }
+bool needs_even_width(PixelFormat format) {
+  return format == PixelFormat::kNv12 || format == PixelFormat::kYuyv;
+}
 
 /// Rows of all planes together; they all have the same stride.
 std::uint64_t total_rows(const ImageLayout& layout) {
@@ -34,7 +38,9 @@ Result<PixelFormat> parse_pixel_format(std::string_view name) {
   return invalid("format must be rgb8, bgr8, gray8, nv12, yuyv or float32-nchw");
 }
 
-std::string_view pixel_format_name(PixelFormat format) { return kNames[static_cast<std::size_t>(format)]; }
+std::string_view pixel_format_name(PixelFormat format) {
+  return kNames[static_cast<std::size_t>(format)];
+}
 
 std::uint64_t row_bytes(PixelFormat format, std::uint32_t width) {
   switch (format) {
@@ -60,11 +66,13 @@ Result<std::uint64_t> check_layout(ImageLayout& layout) {
   }
   const std::string name(pixel_format_name(layout.format));
   if (needs_even_width(layout.format) && layout.width % 2 != 0) return invalid(name + " needs an even width");
-  if (layout.format == PixelFormat::kNv12 && layout.height % 2 != 0) return invalid(name + " needs an even height");
+  if (layout.format == PixelFormat::kNv12 && layout.height % 2 != 0)
+    return invalid(name + " needs an even height");
   const std::uint64_t row = row_bytes(layout.format, layout.width);
   if (layout.stride == 0) layout.stride = static_cast<std::uint32_t>(row);
   if (layout.stride < row) {
-    return invalid("stride " + std::to_string(layout.stride) + " is below a row's " + std::to_string(row) + " bytes");
+    return invalid("stride " + std::to_string(layout.stride) + " is below a row's " + std::to_string(row) +
+                   " bytes");
   }
   if (layout.format == PixelFormat::kFloat32Nchw && layout.stride != row) {
     return invalid("float32-nchw takes no padding between rows");

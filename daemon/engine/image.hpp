@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A frame's pixels as the engine sees them: borrowed memory with a checked layout. The memory may be shared with a client
-// that writes to it at any time: contents are never trusted, and only bounds computed here are used. Values only.
+// A frame's pixels as the engine sees them: borrowed memory with a checked layout. The memory may be shared
+// with a client that writes to it at any time: contents are never trusted, and only bounds computed here are
+// used. Values only.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +19,9 @@ inline constexpr std::uint32_t kMaxImageSide = 16384;  ///< pixels; keeps every 
 Result<PixelFormat> parse_pixel_format(std::string_view name);
 std::string_view pixel_format_name(PixelFormat format);
 
-/// Layout of one frame. `stride` is bytes from row to row (of each plane; nv12's chroma plane follows the luma plane at
-/// the same stride). float32-nchw is 3 planes of already normalised values, rows without padding.
+/// Layout of one frame. `stride` is bytes from row to row (of each plane; nv12's chroma plane follows the
+/// luma plane at the same stride). float32-nchw is 3 planes of already normalised values, rows without
+/// padding.
 struct ImageLayout {
   PixelFormat format = PixelFormat::kRgb8;
   std::uint32_t width = 0;   ///< pixels, 1..kMaxImageSide; even for nv12 and yuyv
@@ -30,11 +32,13 @@ struct ImageLayout {
 
 /// Bytes of one row without padding.
 std::uint64_t row_bytes(PixelFormat format, std::uint32_t width);
-/// Bytes a frame of this layout occupies, or kInvalidArgument with what is wrong (zero or huge sides, odd sides where
-/// the format needs even ones, stride below a row). `stride` 0 stands for "no padding" and is filled in.
+/// Bytes a frame of this layout occupies, or kInvalidArgument with what is wrong (zero or huge sides, odd
+/// sides where the format needs even ones, stride below a row). `stride` 0 stands for "no padding" and is
+/// filled in.
 Result<std::uint64_t> check_layout(ImageLayout& layout);
 
-/// A frame: layout that check_layout() accepted, and at least as many readable bytes at `data` as it returned.
+/// A frame: layout that check_layout() accepted, and at least as many readable bytes at `data` as it
+/// returned.
 struct ImageView {
   const std::byte* data = nullptr;
   ImageLayout layout;

@@ -6,7 +6,8 @@
 
 namespace dofa::engine {
 
-Result<std::vector<std::string>> read_labels(const std::string& directory, const config::FamilyFile& description) {
+Result<std::vector<std::string>> read_labels(const std::string& directory,
+                                             const config::FamilyFile& description) {
   std::vector<std::string> labels;
   if (description.labels.empty()) return labels;
   const std::string path = (std::filesystem::path(directory) / description.labels).string();
@@ -17,10 +18,10 @@ Result<std::vector<std::string>> read_labels(const std::string& directory, const
     labels.push_back(std::move(line));
   }
   if (labels.size() != description.classes) {
-    return Error{ErrorCode::kInvalidFamily, path + ": holds " +
-                                                (labels.size() > description.classes ? "more than " : "only ") +
-                                                std::to_string(std::min<std::size_t>(labels.size(), description.classes)) +
-                                                " names for " + std::to_string(description.classes) + " classes"};
+    return Error{ErrorCode::kInvalidFamily,
+                 path + ": holds " + (labels.size() > description.classes ? "more than " : "only ") +
+                     std::to_string(std::min<std::size_t>(labels.size(), description.classes)) +
+                     " names for " + std::to_string(description.classes) + " classes"};
   }
   return labels;
 }

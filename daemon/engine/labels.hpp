@@ -10,8 +10,9 @@
 
 namespace dofa::engine {
 
-/// One name a line from the family's labels file; empty where the family names none. kInvalidFamily where the file
-/// cannot be read or does not hold one name for each class.
-Result<std::vector<std::string>> read_labels(const std::string& directory, const config::FamilyFile& description);
+/// One name a line from the family's labels file; empty where the family names none. kInvalidFamily where the
+/// file cannot be read or does not hold one name for each class.
+Result<std::vector<std::string>> read_labels(const std::string& directory,
+                                             const config::FamilyFile& description);
 
 }  // namespace dofa::engine

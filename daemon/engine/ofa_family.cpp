@@ -78,7 +78,9 @@ class OfaFamily final : public Family {
   const config::FamilyFile& description() const override { return parts_.description; }
   const std::vector<LevelInfo>& levels() const override { return parts_.levels; }
   const std::vector<std::string>& labels() const override { return parts_.labels; }
-  std::uint64_t resident_bytes() const override { return parts_.backend->resident_bytes() + parts_.gpu_bytes; }
+  std::uint64_t resident_bytes() const override {
+    return parts_.backend->resident_bytes() + parts_.gpu_bytes;
+  }
   std::vector<std::string> remarks() const override { return parts_.remarks; }
   Result<std::unique_ptr<Runner>> make_runner(std::shared_ptr<const Family> self) const override {
     auto executor = parts_.backend->make_executor();
@@ -89,7 +91,8 @@ class OfaFamily final : public Family {
   }
   Result<std::unique_ptr<Runner>> make_runner_on(std::shared_ptr<const Family> self,
                                                  const std::string& processor) const override {
-    if (processor == "cpu" || parts_.gpu == nullptr) return Family::make_runner_on(std::move(self), processor);
+    if (processor == "cpu" || parts_.gpu == nullptr)
+      return Family::make_runner_on(std::move(self), processor);
     return parts_.gpu->make_runner(std::move(self), processor);
   }
 
@@ -147,8 +150,8 @@ Result<std::shared_ptr<const Family>> load_ofa_family(const std::string& directo
   for (const OfaBackendEntry& entry : ofa_backends()) {
     auto backend = entry.make(model);
     if (!backend && backend.error().code == ErrorCode::kNotSupported) {
-      parts.remarks.push_back("executor '" + std::string(entry.name) + "' can't run it (" + backend.error().message +
-                              "): a slower one serves");
+      parts.remarks.push_back("executor '" + std::string(entry.name) + "' can't run it (" +
+                              backend.error().message + "): a slower one serves");
       continue;
     }
     if (!backend) return invalid(directory, backend.error().message);

@@ -10,7 +10,9 @@ namespace {
 
 using Byte = const std::byte*;
 
-float level(std::byte value) { return static_cast<float>(std::to_integer<std::uint8_t>(value)); }
+float level(std::byte value) {
+  return static_cast<float>(std::to_integer<std::uint8_t>(value));
+}
 
 /// BT.601 limited range, as cameras deliver nv12 and yuyv.
 void store_yuv(std::byte y, std::byte u, std::byte v, float* red, float* green, float* blue) {
@@ -22,8 +24,10 @@ void store_yuv(std::byte y, std::byte u, std::byte v, float* red, float* green, 
   *blue = std::clamp(luma + 2.017232F * cb, 0.0F, 255.0F);
 }
 
-/// Unpacks pixels [first, first + count) of row y into planar floats in 0..255: red, green, blue, each `count` long.
-void unpack_row(const ImageView& image, std::uint32_t y, std::uint32_t first, std::uint32_t count, float* out) {
+/// Unpacks pixels [first, first + count) of row y into planar floats in 0..255: red, green, blue, each
+/// `count` long.
+void unpack_row(const ImageView& image, std::uint32_t y, std::uint32_t first, std::uint32_t count,
+                float* out) {
   const ImageLayout& layout = image.layout;
   const Byte row = image.data + static_cast<std::size_t>(y) * layout.stride;
   float* red = out;
@@ -73,7 +77,8 @@ Result<void> copy_normalised(const ImageView& image, std::uint32_t resolution, s
   if (layout.width != resolution || layout.height != resolution) {
     return Error{ErrorCode::kInvalidArgument, "float32-nchw must be " + std::to_string(resolution) + " x " +
                                                   std::to_string(resolution) + " for this level, not " +
-                                                  std::to_string(layout.width) + " x " + std::to_string(layout.height)};
+                                                  std::to_string(layout.width) + " x " +
+                                                  std::to_string(layout.height)};
   }
   std::memcpy(out.data(), image.data, out.size_bytes());
   // Checked after the copy: the source may change under us, the copy does not.
@@ -83,7 +88,8 @@ Result<void> copy_normalised(const ImageView& image, std::uint32_t resolution, s
   return {};
 }
 
-void make_axis(std::uint32_t from, std::uint32_t to, std::uint32_t offset, std::uint32_t count, ResampleAxis& axis) {
+void make_axis(std::uint32_t from, std::uint32_t to, std::uint32_t offset, std::uint32_t count,
+               ResampleAxis& axis) {
   const double scale = static_cast<double>(from) / to;
   const double radius = std::max(1.0, scale);
   axis.taps = std::min(from, 2 * static_cast<std::uint32_t>(std::ceil(radius)) + 1);
@@ -98,18 +104,20 @@ void make_axis(std::uint32_t from, std::uint32_t to, std::uint32_t offset, std::
     axis.first[i] = first;
     float* weights = axis.weights.data() + static_cast<std::size_t>(i) * axis.taps;
     double sum = 0;
-    for (std::uint32_t j = low; j < high; ++j) sum += std::max(0.0, 1.0 - std::abs(j + 0.5 - centre) / radius);
+    for (std::uint32_t j = low; j < high; ++j)
+      sum += std::max(0.0, 1.0 - std::abs(j + 0.5 - centre) / radius);
     for (std::uint32_t j = low; j < high; ++j) {
       weights[j - first] = static_cast<float>(std::max(0.0, 1.0 - std::abs(j + 0.5 - centre) / radius) / sum);
     }
   }
 }
 
-void plan_crop(const config::Preprocessing& recipe, std::uint32_t width, std::uint32_t height, std::uint32_t resolution,
-               ResampleAxis& columns, ResampleAxis& rows) {
-  const auto short_side =
-      static_cast<std::uint32_t>(std::ceil(static_cast<double>(resolution) / static_cast<double>(recipe.crop_ratio)));
-  // torchvision: the long side keeps the aspect ratio, truncated to whole pixels; the crop is centred, rounded.
+void plan_crop(const config::Preprocessing& recipe, std::uint32_t width, std::uint32_t height,
+               std::uint32_t resolution, ResampleAxis& columns, ResampleAxis& rows) {
+  const auto short_side = static_cast<std::uint32_t>(
+      std::ceil(static_cast<double>(resolution) / static_cast<double>(recipe.crop_ratio)));
+  // torchvision: the long side keeps the aspect ratio, truncated to whole pixels; the crop is centred,
+  // rounded.
   const bool wide = width >= height;
   const std::uint64_t long_side =
       static_cast<std::uint64_t>(short_side) * std::max(width, height) / std::min(width, height);
@@ -161,7 +169,8 @@ void Preprocessor::resample(const ImageView& image, std::span<float> out) {
       std::fill(target, target + side, shift);
       for (std::uint32_t k = 0; k < rows_.taps; ++k) {
         const float weight = weights[k] * gain;
-        const float* row = ring_.data() + ((first + k) % rows_.taps) * row_floats + static_cast<std::size_t>(channel) * side;
+        const float* row =
+            ring_.data() + ((first + k) % rows_.taps) * row_floats + static_cast<std::size_t>(channel) * side;
         for (std::uint32_t x = 0; x < side; ++x) target[x] += weight * row[x];
       }
     }
@@ -174,8 +183,8 @@ Result<void> Preprocessor::run(const ImageView& image, std::uint32_t resolution,
   }
   if (image.layout.format == PixelFormat::kFloat32Nchw) return copy_normalised(image, resolution, out);
   const Geometry geometry{image.layout.width, image.layout.height, resolution};
-  // A sliver of an image scales to a huge long side, of which the crop needs only the middle: no memory depends on it,
-  // but its coordinates must stay exact.
+  // A sliver of an image scales to a huge long side, of which the crop needs only the middle: no memory
+  // depends on it, but its coordinates must stay exact.
   if (geometry != geometry_) plan(geometry);
   resample(image, out);
   return {};

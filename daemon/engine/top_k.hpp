@@ -14,8 +14,8 @@ struct TopClass {
   float probability = 0;  ///< softmax over all classes, 0..1
 };
 
-/// Fills `top` with the classes of the highest logits, best first (the lower index first among equals), and returns how
-/// many there are: min(top.size(), logits.size()).
+/// Fills `top` with the classes of the highest logits, best first (the lower index first among equals), and
+/// returns how many there are: min(top.size(), logits.size()).
 inline std::size_t top_classes(std::span<const float> logits, std::span<TopClass> top) {
   std::size_t count = 0;
   for (std::uint32_t i = 0; i < logits.size(); ++i) {

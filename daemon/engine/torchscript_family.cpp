@@ -18,14 +18,18 @@ Error invalid(const std::string& file, const std::string& what) {
 }
 
 /// LibTorch's messages carry a C++ backtrace; a person needs the first line.
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
 
-/// What LibTorch throws, as an Error: on a GPU a fault of its memory or of CUDA is the processor's, not the frame's.
+/// What LibTorch throws, as an Error: on a GPU a fault of its memory or of CUDA is the processor's, not the
+/// frame's.
 Error error_of(const std::exception& fault, const std::string& what, bool on_gpu) {
   const std::string text = first_line(fault.what());
   ErrorCode code = ErrorCode::kFailed;
   if (on_gpu) {
-    if (dynamic_cast<const c10::OutOfMemoryError*>(&fault) != nullptr || text.find("out of memory") != std::string::npos)
+    if (dynamic_cast<const c10::OutOfMemoryError*>(&fault) != nullptr ||
+        text.find("out of memory") != std::string::npos)
       code = ErrorCode::kResourceExhausted;
     else if (text.find("CUDA") != std::string::npos || text.find("CUDNN") != std::string::npos ||
              text.find("cuDNN") != std::string::npos || text.find("CUBLAS") != std::string::npos)
@@ -67,7 +71,8 @@ class TorchScriptFamily final : public Family {
   /// Frozen on the device: the CPU's once for all lanes, a GPU's for each lane. Throws what LibTorch does.
   torch::jit::Module module(std::uint32_t level, const torch::Device& device) const {
     if (device.is_cpu()) return modules_[level];
-    torch::jit::Module copy = sources_[level].deepcopy();  // moving a module moves the tensors that its clones share
+    torch::jit::Module copy =
+        sources_[level].deepcopy();  // moving a module moves the tensors that its clones share
     copy.to(device);
     return torch::jit::freeze(copy);
   }
@@ -86,7 +91,8 @@ class TorchScriptFamily final : public Family {
 class TorchScriptRunner final : public Runner {
  public:
   /// Throws what LibTorch does where the device has no room.
-  TorchScriptRunner(std::shared_ptr<const Family> keep_alive, const TorchScriptFamily& family, torch::Device device)
+  TorchScriptRunner(std::shared_ptr<const Family> keep_alive, const TorchScriptFamily& family,
+                    torch::Device device)
       : keep_alive_(std::move(keep_alive)),
         family_(family),
         device_(device),
@@ -112,7 +118,8 @@ class TorchScriptRunner final : public Runner {
       // Both copies are none on the CPU; the one back waits for the GPU.
       output_ = modules_[level].forward({inputs_[level].to(device_)}).toTensor().to(torch::kCPU).contiguous();
     } catch (const std::exception& fault) {
-      const Error error = error_of(fault, "LibTorch failed on '" + family_.levels()[level].name + "'", !device_.is_cpu());
+      const Error error =
+          error_of(fault, "LibTorch failed on '" + family_.levels()[level].name + "'", !device_.is_cpu());
       if (error.code != ErrorCode::kFailed) failure_ = error;  // the processor, for good
       return error;
     }
@@ -125,17 +132,21 @@ class TorchScriptRunner final : public Runner {
     return std::span<const float>(output_.data_ptr<float>(), static_cast<std::size_t>(classes));
   }
 
-  /// Runs every level once on zeros: shapes are right, nothing is NaN, and the first frame finds everything warm.
+  /// Runs every level once on zeros: shapes are right, nothing is NaN, and the first frame finds everything
+  /// warm.
   Result<void> warm_up() {
     for (std::uint32_t level = 0; level < modules_.size(); ++level) {
       const auto logits = run(level);
       if (failure_) return *failure_;
-      // On a GPU it may be a tensor that the module makes on the CPU: no fault of the family, which serves there.
+      // On a GPU it may be a tensor that the module makes on the CPU: no fault of the family, which serves
+      // there.
       if (!logits)
-        return Error{device_.is_cpu() ? ErrorCode::kInvalidFamily : ErrorCode::kNotSupported, logits.error().message};
+        return Error{device_.is_cpu() ? ErrorCode::kInvalidFamily : ErrorCode::kNotSupported,
+                     logits.error().message};
       for (const float logit : *logits) {
         if (!std::isfinite(logit)) {
-          return Error{ErrorCode::kInvalidFamily, "'" + family_.levels()[level].name + "' answers NaN or infinity"};
+          return Error{ErrorCode::kInvalidFamily,
+                       "'" + family_.levels()[level].name + "' answers NaN or infinity"};
         }
       }
     }
@@ -184,7 +195,8 @@ Result<std::unique_ptr<Runner>> TorchScriptFamily::make_runner_on(std::shared_pt
 
 Result<std::shared_ptr<const Family>> load_torchscript_family(const std::string& directory,
                                                               const config::FamilyFile& description) {
-  // The profiling executor recompiles during the first runs of each shape: latency that would land on somebody's frame.
+  // The profiling executor recompiles during the first runs of each shape: latency that would land on
+  // somebody's frame.
   torch::jit::getProfilingMode() = false;
   auto labels = read_labels(directory, description);
   if (!labels) return labels.error();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Families of TorchScript modules, one file a level, run by LibTorch on the calling thread. A module is code: the caller
-// has checked where the file comes from and that its dry run ends (the service does so in a time-limited child process).
+// Families of TorchScript modules, one file a level, run by LibTorch on the calling thread. A module is code:
+// the caller has checked where the file comes from and that its dry run ends (the service does so in a
+// time-limited child process).
 #pragma once
 
 #include <memory>

@@ -23,7 +23,9 @@ constexpr std::size_t kMaxOutput = 64UL << 10;
 
 using Clock = std::chrono::steady_clock;
 
-Error failed(const std::string& what, int code) { return {ErrorCode::kFailed, what + ": " + std::strerror(code)}; }
+Error failed(const std::string& what, int code) {
+  return {ErrorCode::kFailed, what + ": " + std::strerror(code)};
+}
 
 /// Appends what the pipe holds now; false once it is at its end.
 bool read_available(int fd, std::string& output) {
@@ -38,8 +40,8 @@ bool read_available(int fd, std::string& output) {
   }
 }
 
-/// Collects output until the process ends (true) or the time is up. Waits for the process rather than for the end of
-/// the pipe: it could close that and go on for ever, or leave it open in a child of its own.
+/// Collects output until the process ends (true) or the time is up. Waits for the process rather than for the
+/// end of the pipe: it could close that and go on for ever, or leave it open in a child of its own.
 bool collect(int pid_fd, int pipe_fd, Clock::time_point deadline, std::string& output) {
   pollfd items[2] = {{pid_fd, POLLIN, 0}, {pipe_fd, POLLIN, 0}};
   while (true) {

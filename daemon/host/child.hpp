@@ -16,8 +16,8 @@ struct ChildOutcome {
   std::string output;      ///< its stdout, cut at 64 KiB
 };
 
-/// Starts `arguments[0]` (a path) with no stdin, collects its stdout, and kills it after `timeout_ms`. Blocks the caller
-/// until the child is gone. kFailed where it cannot be started. Thread-safe.
+/// Starts `arguments[0]` (a path) with no stdin, collects its stdout, and kills it after `timeout_ms`. Blocks
+/// the caller until the child is gone. kFailed where it cannot be started. Thread-safe.
 Result<ChildOutcome> run_child(const std::vector<std::string>& arguments, std::int64_t timeout_ms);
 
 }  // namespace dofa::host

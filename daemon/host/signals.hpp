@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The signals a service lives by, received in its control loop: SIGTERM and SIGINT stop, SIGHUP reloads. Handlers rather
-// than a blocked mask and signalfd: libraries start threads before main (OpenBLAS does), those do not inherit the mask,
-// and one unblocked thread is enough for the signal to kill the process. At most one object at a time; wait() belongs to
-// one thread, request_stop() to any.
+// The signals a service lives by, received in its control loop: SIGTERM and SIGINT stop, SIGHUP reloads.
+// Handlers rather than a blocked mask and signalfd: libraries start threads before main (OpenBLAS does),
+// those do not inherit the mask, and one unblocked thread is enough for the signal to kill the process. At
+// most one object at a time; wait() belongs to one thread, request_stop() to any.
 #pragma once
 
 #include <atomic>

@@ -33,7 +33,7 @@ struct SessionReading {
 struct LevelReading {
   std::string name;
   std::uint32_t level = 0;
-  double accuracy = 0;  ///< top-1; NaN where nobody measured
+  double accuracy = 0;                                     ///< top-1; NaN where nobody measured
   std::vector<std::pair<std::string, double>> latency_us;  ///< by processor where it runs, as profiled
 };
 

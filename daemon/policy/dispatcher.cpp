@@ -50,7 +50,8 @@ class Lane {
         latest =
             reserve(latest, frame.arrival_us, frame.deadline_us, least_us(frame.session, frame.prepare_us));
       } else if (const QueuedFrame& frame = queue[--i];
-                 !frame.background && std::find(taken.begin(), taken.end(), i) == taken.end() && !hopeless(frame)) {
+                 !frame.background && std::find(taken.begin(), taken.end(), i) == taken.end() &&
+                 !hopeless(frame)) {
         latest = reserve(latest, now_us_, frame.deadline_us, least_us(frame.session, frame.prepare_us));
       }
     }
@@ -70,7 +71,8 @@ class Lane {
             {}};
   }
 
-  /// Lets further frames ride along with a decision to run one, if that pays. The largest batch is tried first.
+  /// Lets further frames ride along with a decision to run one, if that pays. The largest batch is tried
+  /// first.
   [[nodiscard]] DispatchDecision with_company(DispatchDecision decision, std::span<const QueuedFrame> queue,
                                               std::span<const ExpectedFrame> expected) const {
     const LevelProfile& level = sessions_[queue[decision.frame].session].family->levels[decision.level];
@@ -94,8 +96,8 @@ class Lane {
     return decision;
   }
 
-  /// The most accurate level not above the ceiling that is finished by `latest_us`, or that a batch makes possible: those
-  /// that ride along need no time of their own.
+  /// The most accurate level not above the ceiling that is finished by `latest_us`, or that a batch makes
+  /// possible: those that ride along need no time of their own.
   [[nodiscard]] DispatchDecision best(std::size_t index, std::span<const QueuedFrame> queue,
                                       std::span<const ExpectedFrame> expected, double latest_us,
                                       DispatchReason at_ceiling) const {
@@ -120,7 +122,8 @@ class Lane {
   }
 
  private:
-  /// The frames that may run with the first of `members` at `level`, in deadline order and those above their rate last.
+  /// The frames that may run with the first of `members` at `level`, in deadline order and those above their
+  /// rate last.
   std::uint32_t gather(std::array<std::size_t, kMaxBatch>& members, std::uint32_t level,
                        std::span<const QueuedFrame> queue) const {
     const FamilyProfile* family = sessions_[queue[members[0]].session].family;
@@ -136,7 +139,8 @@ class Lane {
     }
     return count;
   }
-  [[nodiscard]] double widest_z(std::span<const std::size_t> batch, std::span<const QueuedFrame> queue) const {
+  [[nodiscard]] double widest_z(std::span<const std::size_t> batch,
+                                std::span<const QueuedFrame> queue) const {
     double z = 0;
     for (const std::size_t i : batch) z = std::max(z, sessions_[queue[i].session].z);
     return z;
@@ -181,7 +185,8 @@ DispatchDecision dispatch(std::int64_t now_us, std::uint32_t processor, const Sl
   const QueuedFrame* background = nullptr;
   for (const QueuedFrame& frame : queue) {
     const auto index = static_cast<std::size_t>(&frame - queue.data());
-    if (frame.background && !(informed && lane.hopeless(frame) && sessions[frame.session].when_late == WhenLate::kDrop)) {
+    if (frame.background &&
+        !(informed && lane.hopeless(frame) && sessions[frame.session].when_late == WhenLate::kDrop)) {
       if (background == nullptr) background = &frame;
     } else if (!lane.hopeless(frame)) {
       return lane.best(index, queue, expected, lane.latest_finish_us(index, queue, expected),

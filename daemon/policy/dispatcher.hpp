@@ -62,15 +62,16 @@ struct DispatchDecision {
   DispatchReason reason = DispatchReason::kIdle;
   double mean_us = 0.0;      ///< with kRun: predicted inference time …
   double quantile_us = 0.0;  ///< … and what it stays below at the contract's percentile
-  /// With kRun: how many frames run at once; above 1 `batch` has their places in the queue, `frame` first, and the times
-  /// above are the batch's.
+  /// With kRun: how many frames run at once; above 1 `batch` has their places in the queue, `frame` first,
+  /// and the times above are the batch's.
   std::uint32_t count = 1;
   std::array<std::size_t, kMaxBatch> batch{};
 };
 
 /// Decides for one lane on `processor`. `sessions` is indexed by SessionId. After kDrop the caller answers
-/// the frame and asks again. Where the level's profile has batches, further frames of the same family ride along as long as
-/// each costs less than alone and neither they nor anything that waits or is expected comes too late for it.
+/// the frame and asks again. Where the level's profile has batches, further frames of the same family ride
+/// along as long as each costs less than alone and neither they nor anything that waits or is expected comes
+/// too late for it.
 DispatchDecision dispatch(std::int64_t now_us, std::uint32_t processor, const SlowdownFilter& slowdown,
                           std::span<const QueuedFrame> queue, std::span<const ExpectedFrame> expected,
                           std::span<const DispatchSession> sessions);

@@ -51,8 +51,9 @@ struct PlannedSession {
   std::uint32_t floor = 0;
   std::uint32_t top = 0;
   double budget_us = kNoBudget;
-  /// Time between its frames as the contract states it; 0: none stated, then no share of the lane is planned for it. (An
-  /// observed one would let a burst of a session that promises nothing take everybody else's share.)
+  /// Time between its frames as the contract states it; 0: none stated, then no share of the lane is planned
+  /// for it. (An observed one would let a burst of a session that promises nothing take everybody else's
+  /// share.)
   double period_us = 0;
   double prepare_us = 0;
   double z = 1.645;
@@ -67,7 +68,8 @@ struct PlannedSession {
 /// Share of a lane's time that a session takes at this level.
 double utilisation(const PlannedSession& session, std::uint32_t level, std::uint32_t processor,
                    const SlowdownFilter& slowdown);
-/// c + q at this level, inflated by `margin`; infinite where the processor has no such point, or a better one.
+/// c + q at this level, inflated by `margin`; infinite where the processor has no such point, or a better
+/// one.
 double needed_us(const PlannedSession& session, std::uint32_t level, std::uint32_t processor,
                  const SlowdownFilter& slowdown, double margin = 0);
 

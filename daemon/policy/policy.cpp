@@ -46,18 +46,19 @@ Result<Applicant> Policy::applicant(const Contract& contract, const FamilyProfil
 }
 
 Applicant Policy::as_admitted(const Session& session) const {
-  return {session.contract,        session.family.get(),   session.processor, session.lane,
-          session.plan.prepare_us, session.plan.period_us};
+  return {session.contract, session.family.get(),    session.processor,
+          session.lane,     session.plan.prepare_us, session.plan.period_us};
 }
 
-/// All but those whose contract a lost processor has made impossible: without them the machine at rest could keep the
-/// rest, so they are no reason to refuse anybody.
+/// All but those whose contract a lost processor has made impossible: without them the machine at rest could
+/// keep the rest, so they are no reason to refuse anybody.
 std::vector<Policy::Session*> Policy::kept(const Session* without) const {
   std::vector<Session*> result;
   for (const auto& session : sessions_) {
     if (session && session.get() != without && lanes_[session->lane].usable) result.push_back(session.get());
   }
-  if (std::all_of(lanes_.begin(), lanes_.end(), [](const LaneSpec& lane) { return lane.usable; })) return result;
+  if (std::all_of(lanes_.begin(), lanes_.end(), [](const LaneSpec& lane) { return lane.usable; }))
+    return result;
   std::vector<Applicant> applicants;
   for (const Session* session : result) {
     applicants.push_back(as_admitted(*session));
@@ -70,7 +71,8 @@ std::vector<Policy::Session*> Policy::kept(const Session* without) const {
   return result;
 }
 
-/// Admission goes by the machine at rest: a contract outlives the load of the moment, which ContractUnmet reports.
+/// Admission goes by the machine at rest: a contract outlives the load of the moment, which ContractUnmet
+/// reports.
 Result<Policy::Placing> Policy::place(const Applicant& candidate, const Session* without) const {
   const std::vector<SlowdownFilter> at_rest(slowdowns_.size());
   Placing placing{kept(without), {}};
@@ -190,10 +192,11 @@ void Policy::set_family(SessionId id, FamilyPtr family, std::int64_t now_us) {
   }
   const LevelRange range =
       acceptable_levels(session.contract, *session.family, lanes_[session.lane].processor);
-  const bool as_before = levels == session.family->levels.size() && range.floor == session.plan.floor &&
-                         range.top == session.plan.top &&
-                         (session.plan.ceiling == range.floor ||
-                          session.family->levels[session.plan.ceiling].offered(lanes_[session.lane].processor));
+  const bool as_before =
+      levels == session.family->levels.size() && range.floor == session.plan.floor &&
+      range.top == session.plan.top &&
+      (session.plan.ceiling == range.floor ||
+       session.family->levels[session.plan.ceiling].offered(lanes_[session.lane].processor));
   if (!as_before) start_on(session, session.lane, now_us, PlanReason::kOpened);
   refresh();
 }

@@ -106,8 +106,8 @@ class Policy {
 
   /// How slow the monitor expects this processor to run us (expected_cpu_slowdown; NaN: no idea).
   void load(std::uint32_t processor, double expected_slowdown, std::int64_t now_us);
-  /// A processor came or went (lost GPU); its sessions move at once where they can. Those that cannot stay, unmet, and
-  /// are no reason to refuse others.
+  /// A processor came or went (lost GPU); its sessions move at once where they can. Those that cannot stay,
+  /// unmet, and are no reason to refuse others.
   void set_usable(std::uint32_t processor, bool usable, std::int64_t now_us);
   void suspended(std::int64_t now_us);
   /// One tick. The result stays valid until the next call.
@@ -125,7 +125,9 @@ class Policy {
     return slowdowns_[processor];
   }
   [[nodiscard]] std::uint32_t processor_of(std::uint32_t lane) const { return lanes_[lane].processor; }
-  [[nodiscard]] const std::string& processor_name(std::uint32_t processor) const { return processors_[processor]; }
+  [[nodiscard]] const std::string& processor_name(std::uint32_t processor) const {
+    return processors_[processor];
+  }
   [[nodiscard]] std::size_t processors() const { return processors_.size(); }
   [[nodiscard]] bool usable(std::uint32_t lane) const { return lanes_[lane].usable; }
   [[nodiscard]] std::uint32_t lanes() const { return static_cast<std::uint32_t>(lanes_.size()); }

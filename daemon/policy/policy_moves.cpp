@@ -79,8 +79,8 @@ void Policy::move_to_best(Session& session, bool fleeing, std::int64_t now_us) {
   if (best == session.lane) return;
   const bool driven = fleeing || !session.plan.met;
   if (driven && lanes_[best].processor != lanes_[session.lane].processor) {
-    // Where nobody tells how busy the other processor is, going back there is a trial: after one that fails the next waits
-    // twice as long.
+    // Where nobody tells how busy the other processor is, going back there is a trial: after one that fails
+    // the next waits twice as long.
     const bool mistake = session.stay_us > 0 && now_us - session.moved_us < kProvenUs;
     session.stay_us = mistake ? std::min(2 * session.stay_us, kLongestStayUs) : kStayUs;
   }

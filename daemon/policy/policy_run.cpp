@@ -54,7 +54,8 @@ void Policy::finished(const FinishedFrame& frame) {
   const LevelProfile& level = session.family->levels[frame.level];
   const std::uint32_t processor = lanes_[frame.lane].processor;
   if (frame.teaches) {
-    slowdowns_[processor].observe(level.time_of_us(processor, frame.batch), frame.inference_us, frame.finished_us);
+    slowdowns_[processor].observe(level.time_of_us(processor, frame.batch), frame.inference_us,
+                                  frame.finished_us);
   }
   session.plan.prepare_us = follow(session.plan.prepare_us, frame.prepare_us);
   session.stats.served(frame.finished_us <= frame.deadline_us, level.accuracy,

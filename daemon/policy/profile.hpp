@@ -73,8 +73,8 @@ struct FamilyProfile {
   }
 };
 
-/// Keeps every processor's Pareto front: marks the levels for which another one there is no slower and no less
-/// accurate. Where nobody measured accuracy the rank stands for it.
+/// Keeps every processor's Pareto front: marks the levels for which another one there is no slower and no
+/// less accurate. Where nobody measured accuracy the rank stands for it.
 inline void mark_dominated(FamilyProfile& family) {
   for (std::size_t p = 0; p < kMaxProcessors; ++p) {
     for (std::size_t i = 0; i < family.levels.size(); ++i) {

@@ -21,8 +21,9 @@ class SlowdownFilter {
 
   /// The monitor's reading: how slow it would expect us to run (≥ 1, see expected_cpu_slowdown; NaN: no
   /// idea). Only a jump matters: it widens σ² at once, so that we are careful before the first frame is late,
-  /// and quick to believe the next one. Where no frame has run for a while this is also what lets the past fade, with or
-  /// without an idea: call it at every tick for every processor, or nobody would ever return to one that was busy.
+  /// and quick to believe the next one. Where no frame has run for a while this is also what lets the past
+  /// fade, with or without an idea: call it at every tick for every processor, or nobody would ever return to
+  /// one that was busy.
   void expect(double slowdown, std::int64_t now_us);
 
   /// Something happened that makes the past worthless (suspend, resume, a stopped process).
@@ -75,8 +76,8 @@ struct CpuPressure {
 /// our own waiting shows (alone where we did not run). Fair sharing predicts the traces' hogs to 10 %.
 double expected_cpu_slowdown(const CpuPressure& pressure);
 
-/// How slow a GPU runs us whose time others take a share of, 0..1: about 1 / (1 - share), as it hands out slices of time.
-/// NaN where `others_load` is not a number.
+/// How slow a GPU runs us whose time others take a share of, 0..1: about 1 / (1 - share), as it hands out
+/// slices of time. NaN where `others_load` is not a number.
 double expected_gpu_slowdown(double others_load);
 
 }  // namespace dofa::policy

@@ -106,12 +106,15 @@ Result<double> difference(engine::OfaExecutor& executor, std::uint32_t level, co
   return largest / static_cast<double>(high - low);
 }
 
-using Maker = Result<std::shared_ptr<const engine::OfaBackend>> (*)(const std::shared_ptr<const engine::OfaModel>&);
+using Maker =
+    Result<std::shared_ptr<const engine::OfaBackend>> (*)(const std::shared_ptr<const engine::OfaModel>&);
 
-Result<std::shared_ptr<const engine::OfaBackend>> make_cuda_exact(const std::shared_ptr<const engine::OfaModel>& model) {
+Result<std::shared_ptr<const engine::OfaBackend>> make_cuda_exact(
+    const std::shared_ptr<const engine::OfaModel>& model) {
   return engine::make_ofa_gpu_backend(model, {engine::GpuPrecision::kFloat, 1});
 }
-Result<std::shared_ptr<const engine::OfaBackend>> make_cuda_half(const std::shared_ptr<const engine::OfaModel>& model) {
+Result<std::shared_ptr<const engine::OfaBackend>> make_cuda_half(
+    const std::shared_ptr<const engine::OfaModel>& model) {
   return engine::make_ofa_gpu_backend(model, {engine::GpuPrecision::kHalf, 1});
 }
 
@@ -119,7 +122,8 @@ Result<std::shared_ptr<const engine::OfaBackend>> make_cuda_half(const std::shar
 Result<std::vector<Outcome>> compare_all(const std::shared_ptr<const engine::OfaModel>& model,
                                          const std::vector<Case>& cases, Maker make_cuda) {
   std::vector<std::pair<std::string_view, Maker>> executors;
-  for (const engine::OfaBackendEntry& entry : engine::ofa_backends()) executors.emplace_back(entry.name, entry.make);
+  for (const engine::OfaBackendEntry& entry : engine::ofa_backends())
+    executors.emplace_back(entry.name, entry.make);
   if (!engine::find_gpus().empty()) executors.emplace_back("cuda", make_cuda);
   std::vector<Outcome> outcomes;
   for (const auto& [name, make] : executors) {

@@ -54,12 +54,12 @@ TEST_CASE("the levels of a real family reach their measured top-1 through the se
       cv::Mat image = cv::imread(entry.path().string(), cv::IMREAD_COLOR);
       REQUIRE(!image.empty());
       ++photos;
-      const client::Frame frame{
-          .pixels = {reinterpret_cast<const std::byte*>(image.data), image.step[0] * static_cast<std::size_t>(image.rows)},
-          .width = static_cast<std::uint32_t>(image.cols),
-          .height = static_cast<std::uint32_t>(image.rows),
-          .format = client::PixelFormat::kBgr8,
-          .stride = static_cast<std::uint32_t>(image.step[0])};
+      const client::Frame frame{.pixels = {reinterpret_cast<const std::byte*>(image.data),
+                                           image.step[0] * static_cast<std::size_t>(image.rows)},
+                                .width = static_cast<std::uint32_t>(image.cols),
+                                .height = static_cast<std::uint32_t>(image.rows),
+                                .format = client::PixelFormat::kBgr8,
+                                .stride = static_cast<std::uint32_t>(image.step[0])};
       for (std::size_t level = 0; level < sessions.size(); ++level) {
         if (sessions[level].infer(frame, {.top_k = 1}).top.at(0).class_index == index) ++right[level];
       }
@@ -68,8 +68,10 @@ TEST_CASE("the levels of a real family reach their measured top-1 through the se
   REQUIRE(photos == 1000);
   for (std::size_t level = 0; level < right.size(); ++level) {
     const double top1 = right[level] / static_cast<double>(photos);
-    INFO(family.subnets[level].name << ": " << top1 << ", measured elsewhere " << *family.subnets[level].top1);
+    INFO(family.subnets[level].name << ": " << top1 << ", measured elsewhere "
+                                    << *family.subnets[level].top1);
     CHECK(std::abs(top1 - *family.subnets[level].top1) <= 0.005);
-    std::cout << family.subnets[level].name << ": top-1 " << top1 << " (stated " << *family.subnets[level].top1 << ")\n";
+    std::cout << family.subnets[level].name << ": top-1 " << top1 << " (stated "
+              << *family.subnets[level].top1 << ")\n";
   }
 }

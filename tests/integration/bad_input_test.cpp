@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What clients can get wrong, spoken in raw D-Bus: each gets its named error, and changes nothing for anyone else.
+// What clients can get wrong, spoken in raw D-Bus: each gets its named error, and changes nothing for anyone
+// else.
 #include <fcntl.h>
 
 #include <cmath>
@@ -33,12 +34,14 @@ TEST_CASE("bad input gets a named error and the service goes on") {
                        {"large", colour_net(9), "{top1: 0.75, top5: 1, dataset: colours, images: 4}"}});
   write_script_family(home.path() / "unmeasured", "unmeasured", {{"only", colour_net()}});
   // Works on the dry run's zeros, throws inside LibTorch on anything brighter.
-  write_script_family(home.path() / "throwing", "throwing",
-                      {{"only", "    if bool(x.sum() > 0):\n        return torch.ones([2]).reshape(3, 4)\n" + colour_net()}});
+  write_script_family(
+      home.path() / "throwing", "throwing",
+      {{"only", "    if bool(x.sum() > 0):\n        return torch.ones([2]).reshape(3, 4)\n" + colour_net()}});
   Daemon daemon("families:\n  roots: [" + home.path().string() + "]\n");
   const auto connection = connect(daemon);
   BusManager manager(*connection);
-  const auto open = [&](const std::string& application, const std::string& family, const Dictionary& contract) {
+  const auto open = [&](const std::string& application, const std::string& family,
+                        const Dictionary& contract) {
     return manager.OpenSession(application, family, contract);
   };
   BusSession good(*connection, open("good", "colours", {}));
@@ -73,7 +76,9 @@ TEST_CASE("bad input gets a named error and the service goes on") {
     CHECK(error_of([&] { open("two\nlines", "colours", {}); }) == invalid);
     CHECK(error_of([&] { open("C1 \xc2\x9b", "colours", {}); }) == invalid);
     CHECK(error_of([&] { open(std::string(65, 'x'), "colours", {}); }) == invalid);
-    CHECK(error_of([&] { open("caf\xc3\xa9", "colours", {{"latency-budget-us", variant(std::int16_t{1000})}}); }) == "no error");
+    CHECK(error_of([&] {
+            open("caf\xc3\xa9", "colours", {{"latency-budget-us", variant(std::int16_t{1000})}});
+          }) == "no error");
   }
 
   SECTION("in SetContract, which is all or nothing") {
@@ -171,7 +176,8 @@ TEST_CASE("bad input gets a named error and the service goes on") {
   SECTION("more sessions than a user may have") {
     std::string error = "no error";
     int opened = 1;
-    for (; error == "no error" && opened < 100; ++opened) error = error_of([&] { open("many", "colours", {}); });
+    for (; error == "no error" && opened < 100; ++opened)
+      error = error_of([&] { open("many", "colours", {}); });
     CHECK(error == "ResourceExhausted");
     CHECK(opened == 17);  // limits.sessions_per_uid is 16
   }

@@ -31,7 +31,9 @@ Refusal refusal_of(Client& client, const fs::path& directory) {
   }
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 void replace_in(const fs::path& file, const std::string& from, const std::string& to) {
   std::string text = read_file(file);
@@ -82,7 +84,8 @@ TEST_CASE("families that are broken or hostile are refused by name and cost nobo
   SECTION("corrupt and truncated weights") {
     make(colour_net());
     const std::string whole = read_file(bad / "net.pt");
-    for (const std::string& text : {whole.substr(0, whole.size() / 2), std::string("PK\x03\x04 garbage"), std::string()}) {
+    for (const std::string& text :
+         {whole.substr(0, whole.size() / 2), std::string("PK\x03\x04 garbage"), std::string()}) {
       write_file(bad / "net.pt", text);
       refusal = refusal_of(client, bad);
       CHECK(refusal.code == ErrorCode::kInvalidFamily);
@@ -151,7 +154,8 @@ TEST_CASE("a family that is in use is unloaded only by force, which its sessions
   Daemon daemon("families:\n  roots: [" + home.path().string() + "]\n");
   Client client = Client::connect({.bus = daemon.bus()});
   std::promise<std::string> closed;
-  auto session = client.open_session("user", "colours", {}, {.closed = [&](const std::string& why) { closed.set_value(why); }});
+  auto session = client.open_session("user", "colours", {},
+                                     {.closed = [&](const std::string& why) { closed.set_value(why); }});
   try {
     client.unload_family("colours");
     FAIL("it was unloaded");
@@ -165,14 +169,18 @@ TEST_CASE("a family that is in use is unloaded only by force, which its sessions
   CHECK(reason.get() == "family unloaded");
   CHECK(client.families().empty());
   CHECK(client.load_family((home.path() / "colours").string()) == "colours");
-  CHECK(client.open_session("again", "colours").infer(SolidFrame(32, 32, {0, 255, 0}).view()).top[0].class_index == 1);
+  CHECK(client.open_session("again", "colours")
+            .infer(SolidFrame(32, 32, {0, 255, 0}).view())
+            .top[0]
+            .class_index == 1);
 }
 
 TEST_CASE("more families than the limit are refused") {
   TemporaryDirectory home;
   write_script_family(home.path() / "one", "one", {{"only", colour_net()}});
   write_script_family(home.path() / "two", "two", {{"only", colour_net()}});
-  Daemon daemon("families:\n  roots: [" + home.path().string() + "]\n  load: [one]\nlimits:\n  families: 1\n");
+  Daemon daemon("families:\n  roots: [" + home.path().string() +
+                "]\n  load: [one]\nlimits:\n  families: 1\n");
   Client client = Client::connect({.bus = daemon.bus()});
   const Refusal refusal = refusal_of(client, home.path() / "two");
   CHECK(refusal.code == ErrorCode::kResourceExhausted);

@@ -82,9 +82,8 @@ TEST_CASE("a frame goes in and its label comes back") {
   }
   SECTION("and a change of level is announced with its reason") {
     std::promise<client::SubnetChange> changed;
-    auto watched = client.open_session("watched", "colours", {}, {.subnet_changed = [&](const auto& change) {
-                                         changed.set_value(change);
-                                       }});
+    auto watched = client.open_session(
+        "watched", "colours", {}, {.subnet_changed = [&](const auto& change) { changed.set_value(change); }});
     watched.set_contract({.level = 0});
     auto future = changed.get_future();
     REQUIRE(future.wait_for(std::chrono::seconds(10)) == std::future_status::ready);
@@ -124,11 +123,13 @@ TEST_CASE("a client killed in the middle of a call loses its session within a se
 
   const std::filesystem::path photo = fixture.home.path() / "photo.png";
   SolidFrame(64, 64, {255, 0, 0}).save(photo);
-  Process victim({Daemon::program("dofactl"), "--bus", fixture.daemon->bus(), "classify", "--level", "1", photo.string()},
+  Process victim({Daemon::program("dofactl"), "--bus", fixture.daemon->bus(), "classify", "--level", "1",
+                  photo.string()},
                  fixture.home.path() / "victim.log");
   REQUIRE(eventually([&] {
     const auto sessions = observer.sessions();
-    return std::any_of(sessions.begin(), sessions.end(), [](const auto& s) { return s.level == 1 && s.frames > 0; });
+    return std::any_of(sessions.begin(), sessions.end(),
+                       [](const auto& s) { return s.level == 1 && s.frames > 0; });
   }));
   victim.signal(SIGKILL);
   REQUIRE(victim.wait() == 128 + SIGKILL);
@@ -177,7 +178,8 @@ TEST_CASE("frames that cannot be in time are dropped or delivered late, as the c
   };
   // Six at once where the budget has room for two.
   const auto burst = [&](const std::string& when_late) {
-    auto session = client.open_session("burst", "colours", {.latency_budget_us = profile_us * 3, .when_late = when_late});
+    auto session = client.open_session("burst", "colours",
+                                       {.latency_budget_us = profile_us * 3, .when_late = when_late});
     std::vector<std::future<client::Answer>> answers;
     for (int i = 0; i < 6; ++i) answers.push_back(session.infer_async(frame.view()));
     Outcomes outcomes;

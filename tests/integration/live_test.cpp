@@ -15,10 +15,11 @@ using namespace dofa::test;
 
 namespace {
 
-/// A colour net that first multiplies matrices `rounds` times: 0.11 GFLOP each, 0.5 to 2 ms of CPU. Ten must fit
-/// well into the camera's 40 ms on the slowest machine, and be long beside a slice of the scheduler.
+/// A colour net that first multiplies matrices `rounds` times: 0.11 GFLOP each, 0.5 to 2 ms of CPU. Ten must
+/// fit well into the camera's 40 ms on the slowest machine, and be long beside a slice of the scheduler.
 std::string heavy_net(int rounds) {
-  return "    m = torch.ones([384, 384]) * 0.001 + x.mean() * 0.0\n    for i in range(" + std::to_string(rounds) +
+  return "    m = torch.ones([384, 384]) * 0.001 + x.mean() * 0.0\n    for i in range(" +
+         std::to_string(rounds) +
          "):\n        m = torch.mm(m, m).clamp(0.0, 1.0)\n    s = m.sum() * 0.0\n    c = x.mean([2, 3]) + s\n"
          "    return torch.cat([c, torch.full([1, 1], 0.1)], 1)\n";
 }

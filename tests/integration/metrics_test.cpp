@@ -107,7 +107,9 @@ TEST_CASE("metrics on a local socket count what sessions do, and keep counting w
   CHECK(before.at("dofad_frames_total") == 0);
   CHECK(before.at("dofad_sessions") == 0);
   CHECK(before.at("dofad_level_accuracy_ratio{family=\"colours\",level=\"0\",subnet=\"only\"}") == 0.5);
-  CHECK(before.at("dofad_level_latency_seconds{family=\"colours\",level=\"0\",subnet=\"only\",processor=\"cpu\"}") > 0);
+  CHECK(before.at(
+            "dofad_level_latency_seconds{family=\"colours\",level=\"0\",subnet=\"only\",processor=\"cpu\"}") >
+        0);
   CHECK(before.at("dofad_processor_lanes{processor=\"cpu\"}") >= 1);
   {
     auto session = client.open_session("a \"camera\"", "colours", {.latency_budget_us = 10'000'000});

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every command in README.md's shell blocks is run as it stands there, against a dofad on a private bus, but for those
-// that kLeftOut lists with the reason. One that no rule knows fails the test: who writes a command there says here how
-// it is run. The C++ block is compiled, the YAML block is read as the family that it is.
+// Every command in README.md's shell blocks is run as it stands there, against a dofad on a private bus, but
+// for those that kLeftOut lists with the reason. One that no rule knows fails the test: who writes a command
+// there says here how it is run. The C++ block is compiled, the YAML block is read as the family that it is.
+#include <signal.h>
 #include <dofa/client.hpp>
 #include <opencv2/imgcodecs.hpp>
-#include <signal.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -82,7 +82,8 @@ constexpr LeftOut kLeftOut[] = {
     {R"(^(systemctl|journalctl|systemd-\S+) )", "needs a running systemd: tests/boot has one"},
     {R"(^dofactl top)", "fills a screen: unit.ctl drives it in tmux"},
     {R"(^dofa-model train )", "takes hours: unit.train trains small ones"},
-    {R"(^dofa-model (search|profile \S+ --table) )", "measures and searches for minutes: unit.search has the parts"},
+    {R"(^dofa-model (search|profile \S+ --table) )",
+     "measures and searches for minutes: unit.search has the parts"},
     {R"(^(build-cuda/|ctest --test-dir build-cuda ))", "needs a build for GPUs: its tests are labelled gpu"},
     {R"(^dofactl stream video)", "there is no video: unit.client makes one"},
 };
@@ -98,7 +99,8 @@ constexpr Rule kRules[] = {
     {R"(^dofactl stream .*--loop)", 3},
     {R"(^dofactl record )"},  // shortened by its substitution
     {R"(^dofactl (status|families|list|show|classify|stream|bench-client|sessions|set|load|unload|plot|config check|version|help)\b)"},
-    {R"(^dofa-model (import|add-subnet|calibrate|eval|show|export|profile)\b)", 0, "reference/ofa/supernet.pth"},
+    {R"(^dofa-model (import|add-subnet|calibrate|eval|show|export|profile)\b)", 0,
+     "reference/ofa/supernet.pth"},
     {R"(^busctl (call|tree|introspect|monitor) )"},
 };
 
@@ -112,26 +114,30 @@ class Reader {
                         {{"small", colour_net(5), "{top1: 0.5, top5: 0.9, dataset: colours, images: 4}"},
                          {"large", colour_net(9), accuracy}});
     std::string roots = (home_.path() / "families").string();
-    if (fs::exists(fs::path(DOFA_SOURCE_DIR) / "models/cifar10/family.yaml")) roots += ", " DOFA_SOURCE_DIR "/models";
-    daemon_ = std::make_unique<Daemon>("families:\n  roots: [" + roots + "]\n  profiles: " +
-                                       (home_.path() / "profiles").string() + "\n");
+    if (fs::exists(fs::path(DOFA_SOURCE_DIR) / "models/cifar10/family.yaml"))
+      roots += ", " DOFA_SOURCE_DIR "/models";
+    daemon_ = std::make_unique<Daemon>("families:\n  roots: [" + roots +
+                                       "]\n  profiles: " + (home_.path() / "profiles").string() + "\n");
     client_.emplace(client::Client::connect({.bus = daemon_->bus()}));
     session_.emplace(client_->open_session("readme", "mobilenet", {}));
     make_pictures();
     // busctl knows no environment variable for its bus.
-    write_file(home_.path() / "bin/busctl", "#!/bin/sh\nexec /usr/bin/busctl --address='" + daemon_->bus() + "' \"$@\"\n");
+    write_file(home_.path() / "bin/busctl",
+               "#!/bin/sh\nexec /usr/bin/busctl --address='" + daemon_->bus() + "' \"$@\"\n");
     fs::permissions(home_.path() / "bin/busctl", fs::perms::owner_all);
   }
 
   /// The exit code; what was said is in output().
   int run(const Command& command, const Rule& rule) {
     std::string line = substituted(command.text);
-    if (rule.seconds > 0) line = "timeout --preserve-status -s INT " + std::to_string(rule.seconds) + " " + line;
+    if (rule.seconds > 0)
+      line = "timeout --preserve-status -s INT " + std::to_string(rule.seconds) + " " + line;
     const auto log = home_.path() / "log";
     fs::remove(log);
-    const std::string script = "set -e -o pipefail\ncd '" + (home_.path() / "work").string() + "'\nexport DOFA_BUS='" +
-                               daemon_->bus() + "' PATH='" + (home_.path() / "bin").string() +
-                               ":" DOFA_BINARY_DIR ":" + std::getenv("PATH") + "'\n" + line + "\n";
+    const std::string script = "set -e -o pipefail\ncd '" + (home_.path() / "work").string() +
+                               "'\nexport DOFA_BUS='" + daemon_->bus() + "' PATH='" +
+                               (home_.path() / "bin").string() + ":" DOFA_BINARY_DIR ":" +
+                               std::getenv("PATH") + "'\n" + line + "\n";
     Process bash({"/bin/bash", "-c", script}, log);
     const int code = bash.wait(120'000);
     output_ = line + "\n" + read_file(log);
@@ -149,8 +155,10 @@ class Reader {
  private:
   void make_pictures() {
     const auto work = home_.path() / "work";
-    for (const char* folder : {"photos", "labelled/red", "labelled/green"}) fs::create_directories(work / folder);
-    const cv::Mat red(64, 96, CV_8UC3, cv::Scalar(20, 20, 220)), green(64, 96, CV_8UC3, cv::Scalar(20, 220, 20));
+    for (const char* folder : {"photos", "labelled/red", "labelled/green"})
+      fs::create_directories(work / folder);
+    const cv::Mat red(64, 96, CV_8UC3, cv::Scalar(20, 20, 220)),
+        green(64, 96, CV_8UC3, cv::Scalar(20, 220, 20));
     for (const auto& [file, image] :
          {std::pair{"photo.jpg", &red}, std::pair{"photos/1.jpg", &red}, std::pair{"photos/2.png", &green},
           std::pair{"labelled/red/1.png", &red}, std::pair{"labelled/green/1.png", &green}})
@@ -185,8 +193,8 @@ const LeftOut* left_out(const std::string& command) {
 }
 
 const Rule* rule_for(const std::string& command) {
-  const auto found =
-      std::ranges::find_if(kRules, [&](const Rule& one) { return std::regex_search(command, std::regex(one.pattern)); });
+  const auto found = std::ranges::find_if(
+      kRules, [&](const Rule& one) { return std::regex_search(command, std::regex(one.pattern)); });
   return found == std::end(kRules) ? nullptr : &*found;
 }
 
@@ -195,7 +203,8 @@ const std::string kReadme = std::string(DOFA_SOURCE_DIR) + "/README.md";
 }  // namespace
 
 TEST_CASE("blocks and their commands are read as a shell would") {
-  const auto blocks = blocks_of("text\n```sh\n# alone\na b   # why\n\nc \\\n  d\n```\n`not this`\n```yaml\ne: 1\n```\n");
+  const auto blocks =
+      blocks_of("text\n```sh\n# alone\na b   # why\n\nc \\\n  d\n```\n`not this`\n```yaml\ne: 1\n```\n");
   REQUIRE(blocks.size() == 2);
   CHECK(blocks[1].language == "yaml");
   const auto commands = commands_of(blocks[0]);
@@ -253,11 +262,14 @@ TEST_CASE("the README's C++ compiles") {
     any = true;
     std::string includes = "#include <cstddef>\n#include <vector>\n", body;
     std::istringstream lines(block.text);
-    for (std::string line; std::getline(lines, line);) (line.starts_with('#') ? includes : body) += line + "\n";
+    for (std::string line; std::getline(lines, line);)
+      (line.starts_with('#') ? includes : body) += line + "\n";
     const auto file = home.path() / "readme.cpp";
-    write_file(file, includes + "int main() {\nstd::vector<std::byte> pixels(640 * 480 * 3);\n" + body + "}\n");
-    Process compiler({DOFA_CXX_COMPILER, "-std=c++20", "-fsyntax-only", "-I", DOFA_SOURCE_DIR "/client/include", file},
-                     home.path() / "log");
+    write_file(file,
+               includes + "int main() {\nstd::vector<std::byte> pixels(640 * 480 * 3);\n" + body + "}\n");
+    Process compiler(
+        {DOFA_CXX_COMPILER, "-std=c++20", "-fsyntax-only", "-I", DOFA_SOURCE_DIR "/client/include", file},
+        home.path() / "log");
     const int code = compiler.wait(120'000);
     INFO(read_file(home.path() / "log"));
     CHECK(code == 0);

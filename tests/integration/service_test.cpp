@@ -44,7 +44,8 @@ TEST_CASE("dofad says what is wrong with its command line and configuration, and
   const std::string dofad = Daemon::program("dofad");
   CHECK(run({dofad, "--version"}, log) == 0);
   CHECK(run({dofad, "--help"}, log) == 0);
-  CHECK(run({dofad, "--check-config", "--config", std::string(DOFA_SOURCE_DIR) + "/etc/dofad.yaml"}, log) == 0);
+  CHECK(run({dofad, "--check-config", "--config", std::string(DOFA_SOURCE_DIR) + "/etc/dofad.yaml"}, log) ==
+        0);
 
   const auto says = [&](const std::vector<std::string>& arguments, const std::string& words) {
     std::filesystem::remove(log);
@@ -59,11 +60,13 @@ TEST_CASE("dofad says what is wrong with its command line and configuration, and
   says({dofad, "--check-config", "--config", "/none.yaml"}, "/none.yaml: cannot be read");
   const std::string broken = (home.path() / "broken.yaml").string();
   write_file(broken, "lanes:\n  cpu: many\n");
-  says({dofad, "--check-config", "--config", broken}, broken + ":2:8: 'lanes.cpu' must be a whole number from 0 to 256");
+  says({dofad, "--check-config", "--config", broken},
+       broken + ":2:8: 'lanes.cpu' must be a whole number from 0 to 256");
   says({dofad, "--config", broken}, broken + ":2:8: ");
 }
 
-TEST_CASE("without the shipped policy the name cannot be owned, and a second dofad is told that it is taken") {
+TEST_CASE(
+    "without the shipped policy the name cannot be owned, and a second dofad is told that it is taken") {
   TemporaryDirectory home;
   write_file(home.path() / "dofad.yaml", "families:\n  roots: [" + home.path().string() + "]\n");
   const auto start = [&](const std::string& bus) {
@@ -102,7 +105,9 @@ TEST_CASE("a reload takes what is right and keeps the old configuration where it
 
   write_file(daemon.config_path(), served.config(""));
   daemon.process().signal(SIGHUP);
-  CHECK(eventually([&] { return daemon.log().find("configuration reloaded", daemon.log().find("refused")) != std::string::npos; }));
+  CHECK(eventually([&] {
+    return daemon.log().find("configuration reloaded", daemon.log().find("refused")) != std::string::npos;
+  }));
   (void)client.open_session("second", "colours");
   CHECK(session.infer(frame.view()).top[0].class_index == 0);
 }
@@ -128,7 +133,8 @@ TEST_CASE("SIGTERM ends sessions with a reason and exits cleanly") {
   Served served;
   Client client = Client::connect({.bus = served.daemon->bus()});
   std::promise<std::string> closed;
-  auto session = client.open_session("told", "colours", {}, {.closed = [&](const std::string& why) { closed.set_value(why); }});
+  auto session = client.open_session("told", "colours", {},
+                                     {.closed = [&](const std::string& why) { closed.set_value(why); }});
   served.daemon->process().signal(SIGTERM);
   CHECK(served.daemon->process().wait() == 0);
   auto reason = closed.get_future();
@@ -138,9 +144,10 @@ TEST_CASE("SIGTERM ends sessions with a reason and exits cleanly") {
 
 TEST_CASE("SIGTERM lets the frame that runs be answered and cancels those that wait") {
   TemporaryDirectory home;
-  write_script_family(home.path() / "slow", "slow",
-                      {ScriptLevel{"only", "    s = torch.zeros([1])\n    for i in range(100000):\n        s = s + 1\n" +
-                                               colour_net()}});
+  write_script_family(
+      home.path() / "slow", "slow",
+      {ScriptLevel{"only", "    s = torch.zeros([1])\n    for i in range(100000):\n        s = s + 1\n" +
+                               colour_net()}});
   Daemon daemon("families:\n  roots: [" + home.path().string() + "]\n");
   Client client = Client::connect({.bus = daemon.bus()});
   auto session = client.open_session("cut short", "slow");
@@ -169,9 +176,11 @@ TEST_CASE("a bus that goes away ends the service with a failure, for systemd to 
   write_script_family(home.path() / "colours", "colours", {ScriptLevel{"only", colour_net()}});
   write_file(home.path() / "dofad.yaml", "families:\n  roots: [" + home.path().string() + "]\n");
   PrivateBus bus(Daemon::shipped_policy());
-  Process dofad({Daemon::program("dofad"), "--config", (home.path() / "dofad.yaml").string(), "--bus", bus.address()},
-                home.path() / "log");
-  REQUIRE(eventually([&] { return read_file(home.path() / "log").find("serves on") != std::string::npos; }, 60'000));
+  Process dofad(
+      {Daemon::program("dofad"), "--config", (home.path() / "dofad.yaml").string(), "--bus", bus.address()},
+      home.path() / "log");
+  REQUIRE(eventually([&] { return read_file(home.path() / "log").find("serves on") != std::string::npos; },
+                     60'000));
   bus.stop();
   CHECK(dofad.wait(10'000) == 1);
   CHECK(read_file(home.path() / "log").find("the bus connection is lost") != std::string::npos);

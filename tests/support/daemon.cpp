@@ -63,7 +63,9 @@ Process::~Process() {
   }
 }
 
-void Process::signal(int number) const { kill(pid_, number); }
+void Process::signal(int number) const {
+  kill(pid_, number);
+}
 
 bool Process::running() {
   if (pid_ > 0 && waitpid(pid_, &status_, WNOHANG) == pid_) pid_ = -1;
@@ -71,7 +73,8 @@ bool Process::running() {
 }
 
 int Process::wait(int timeout_ms) {
-  if (!eventually([this] { return !running(); }, timeout_ms)) throw std::runtime_error("a process does not end");
+  if (!eventually([this] { return !running(); }, timeout_ms))
+    throw std::runtime_error("a process does not end");
   return WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_);
 }
 
@@ -79,7 +82,9 @@ PrivateBus::Options Daemon::shipped_policy() {
   return {PrivateBus::Kind::kSystem, {std::string(DOFA_SOURCE_DIR) + "/systemd/org.dofa.Dofa1.conf"}, {}};
 }
 
-std::string Daemon::program(const std::string& name) { return std::string(DOFA_BINARY_DIR) + "/" + name; }
+std::string Daemon::program(const std::string& name) {
+  return std::string(DOFA_BINARY_DIR) + "/" + name;
+}
 
 Daemon::Daemon(const std::string& config, const PrivateBus::Options& bus, const std::string& log_level)
     : bus_(bus), log_level_(log_level) {
@@ -89,9 +94,9 @@ Daemon::Daemon(const std::string& config, const PrivateBus::Options& bus, const 
 
 void Daemon::start() {
   const std::size_t said = log().size();  // by one that was killed
-  process_ = std::make_unique<Process>(
-      std::vector<std::string>{program("dofad"), "--config", config_path(), "--bus", bus(), "--log-level", log_level_},
-      directory_.path() / "dofad.log");
+  process_ = std::make_unique<Process>(std::vector<std::string>{program("dofad"), "--config", config_path(),
+                                                                "--bus", bus(), "--log-level", log_level_},
+                                       directory_.path() / "dofad.log");
   const auto serves = [&] { return log().find("serves on the", said) != std::string::npos; };
   // Under sanitizers and on a busy machine LibTorch alone takes seconds to start.
   if (!eventually([&] { return serves() || !process_->running(); }, 120'000) || !serves())
@@ -118,13 +123,15 @@ Daemon::~Daemon() {
 
 bool Daemon::logs(const std::string& text, int timeout_ms) const {
   return eventually(
-      [&] { return log().find(text) != std::string::npos || (process_ && !process_->running()); }, timeout_ms) &&
+             [&] { return log().find(text) != std::string::npos || (process_ && !process_->running()); },
+             timeout_ms) &&
          log().find(text) != std::string::npos;
 }
 
 std::filesystem::path shared_data() {
   const char* configured = std::getenv("DOFA_SHARED");
-  const std::filesystem::path path = configured != nullptr ? configured : std::string(DOFA_SOURCE_DIR) + "/../shared";
+  const std::filesystem::path path =
+      configured != nullptr ? configured : std::string(DOFA_SOURCE_DIR) + "/../shared";
   if (std::filesystem::is_directory(path)) return std::filesystem::weakly_canonical(path);
   std::cout << "skipped: " << path << " is absent\n";
   return {};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The real dofad in a test: on a private bus of type `system` with the shipped policy, on a configuration of the test's
-// own, stopped by pid. Its log is printed where the test failed. Not thread-safe.
+// The real dofad in a test: on a private bus of type `system` with the shipped policy, on a configuration of
+// the test's own, stopped by pid. Its log is printed where the test failed. Not thread-safe.
 #pragma once
 
 #include <sys/types.h>
@@ -52,7 +52,8 @@ class Process {
 
 class Daemon {
  public:
-  /// Starts dofad with this dofad.yaml and returns once it owns its name. Throws with its log where it does not.
+  /// Starts dofad with this dofad.yaml and returns once it owns its name. Throws with its log where it does
+  /// not.
   explicit Daemon(const std::string& config, const PrivateBus::Options& bus = shipped_policy(),
                   const std::string& log_level = "debug");
   ~Daemon();
@@ -82,7 +83,8 @@ class Daemon {
 template <class Condition>
 bool eventually(Condition condition, int timeout_ms = 10'000);
 
-/// The data beside the checkout: $DOFA_SHARED or ../shared; empty (and a line that says so) where it is absent.
+/// The data beside the checkout: $DOFA_SHARED or ../shared; empty (and a line that says so) where it is
+/// absent.
 std::filesystem::path shared_data();
 
 }  // namespace dofa::test

@@ -42,7 +42,8 @@ class FakeRunner : public engine::Runner {
       for (std::size_t channel = 0; channel < 3; ++channel) {
         const auto first = input.begin() + static_cast<std::ptrdiff_t>(channel * plane);
         const double sum = std::accumulate(first, first + static_cast<std::ptrdiff_t>(plane), 0.0);
-        logits[static_cast<std::ptrdiff_t>(channel)] = static_cast<float>(sum * 255.0 / static_cast<double>(plane));
+        logits[static_cast<std::ptrdiff_t>(channel)] =
+            static_cast<float>(sum * 255.0 / static_cast<double>(plane));
       }
       logits[3] = level == 1 ? 1000.0F : 0.0F;
     }

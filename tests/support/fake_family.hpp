@@ -33,14 +33,14 @@ class Gate {
 
 /// The one GPU of a made-up machine, "cuda:0". Thread-safe: a test changes it while lanes use it.
 struct FakeGpu {
-  std::atomic<int> run_us = 0;              ///< of one frame at level 0; level 1 takes twice as long, each further
-                                            ///< frame of a batch a tenth of it
-  std::atomic<bool> lost = false;           ///< every call fails with kNotReady
-  std::atomic<bool> full = false;           ///< no runner can be made: kResourceExhausted
+  std::atomic<int> run_us = 0;     ///< of one frame at level 0; level 1 takes twice as long, each further
+                                   ///< frame of a batch a tenth of it
+  std::atomic<bool> lost = false;  ///< every call fails with kNotReady
+  std::atomic<bool> full = false;  ///< no runner can be made: kResourceExhausted
   std::atomic<std::uint32_t> max_batch = 8;
   std::atomic<std::uint32_t> largest_batch = 0;  ///< that was run
-  std::atomic<int> runners = 0;             ///< that exist
-  Gate gate;                                ///< before a frame's pixels are touched
+  std::atomic<int> runners = 0;                  ///< that exist
+  Gate gate;                                     ///< before a frame's pixels are touched
 };
 
 /// `classes` classes. Logits of a frame, after the usual resize to kSide x kSide with values in 0..1:

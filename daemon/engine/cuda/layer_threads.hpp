@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Layers whose outputs are independent of each other: one call a thread computes a pixel's channel pair, as arithmetic.hpp
-// says. Stateless.
+// Layers whose outputs are independent of each other: one call a thread computes a pixel's channel pair, as
+// arithmetic.hpp says. Stateless.
 #pragma once
 
 #include "daemon/engine/cuda/arithmetic.hpp"

@@ -52,7 +52,8 @@ HWY_INLINE Vec in_register(Vec v) {
 }
 
 /// sum += a * b, in the register that the sum lives in. With 16 registers all taken GCC renames sums into
-/// registers of dying factors and then spills others in the innermost loop, which costs a quarter of the time.
+/// registers of dying factors and then spills others in the innermost loop, which costs a quarter of the
+/// time.
 HWY_INLINE void multiply_add(Vec a, Vec b, Vec& sum) {
 #if HWY_TARGET == HWY_AVX2
   asm("vfmadd231ps %2, %1, %0" : "+x"(sum.raw) : "x"(a.raw), "x"(b.raw));

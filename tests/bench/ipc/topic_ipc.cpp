@@ -190,7 +190,8 @@ int run_ipc(const Arguments& arguments) {
       std::printf("beyond preprocess and inference, us:\n");
       std::printf("  stream  p50 %7.1f  p99 %7.1f\n", quantile(stream, 0.50), quantile(stream, 0.99));
       std::printf("    to the service %.1f, to the lane %.1f, to the client %.1f (p50)\n",
-                  quantile(hops.to_service, 0.50), quantile(hops.to_lane, 0.50), quantile(hops.to_client, 0.50));
+                  quantile(hops.to_service, 0.50), quantile(hops.to_lane, 0.50),
+                  quantile(hops.to_client, 0.50));
       std::printf("  Infer   p50 %7.1f  p99 %7.1f\n", quantile(infer, 0.50), quantile(infer, 0.99));
     }
     return 0;

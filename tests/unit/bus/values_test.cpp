@@ -88,15 +88,18 @@ TEST_CASE("keys that are unset return to their defaults before others are set") 
   CHECK_FALSE(freed->level);
   CHECK_FALSE(freed->processor);
   CHECK(freed->priority == 7);
-  const auto moved = apply_changes(fixed, {{"unset", list({"level", "priority"})}, {"level", sdbus::Variant{1U}}});
+  const auto moved =
+      apply_changes(fixed, {{"unset", list({"level", "priority"})}, {"level", sdbus::Variant{1U}}});
   REQUIRE(moved.ok());
   CHECK(moved->level == 1);
   CHECK(moved->priority == 1);
-  for (const char* key : {"latency-budget-us", "min-accuracy", "period-us", "objective", "percentile", "when-late"})
+  for (const char* key :
+       {"latency-budget-us", "min-accuracy", "period-us", "objective", "percentile", "when-late"})
     CHECK(apply_changes(fixed, {{"unset", list({key})}}).ok());
 
   CHECK(apply_changes(fixed, {{"unset", list({"colour"})}}).error().code == ErrorCode::kInvalidArgument);
-  CHECK(apply_changes(fixed, {{"unset", sdbus::Variant{std::string("level")}}}).error().code == ErrorCode::kInvalidArgument);
+  CHECK(apply_changes(fixed, {{"unset", sdbus::Variant{std::string("level")}}}).error().code ==
+        ErrorCode::kInvalidArgument);
   CHECK(parse_contract({{"unset", list({"level"})}}).error().code == ErrorCode::kInvalidArgument);
 }
 

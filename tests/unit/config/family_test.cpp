@@ -84,12 +84,14 @@ TEST_CASE("faults in a family name file, line and column") {
   require_fault(replaced(kTorchScript, "kind: torchscript", "kind: onnx"), "3:7: ", "torchscript");
   require_fault(replaced(kTorchScript, "classes: 1000", "classes: 0"), "5:10: ", "from 1 to");
   require_fault(replaced(kTorchScript, "classes: 1000", "classes: 10.5"), "5:10: ", "whole number");
-  require_fault(replaced(kTorchScript, "mean: [0.5, 0.5, 0.5]", "mean: [.inf, 0.5, 0.5]"), "7:", "number from");
+  require_fault(replaced(kTorchScript, "mean: [0.5, 0.5, 0.5]", "mean: [.inf, 0.5, 0.5]"),
+                "7:", "number from");
   require_fault(replaced(kTorchScript, "mean: [0.5, 0.5, 0.5]", "mean: [0.5, 0.5]"), "7:", "3 numbers");
   require_fault(replaced(kTorchScript, "top1: 0.353", "top1: nan"), "9:", "number from 0 to 1");
   require_fault(replaced(kTorchScript, "name: large", "name: small"), "10:", "twice");
   require_fault(replaced(kTorchScript, ", file: b.pt", ""), "10:", "'subnets.file' is missing");
-  require_fault(replaced(kTorchScript, ", file: b.pt", ", file: b.pt, depths: [2]"), "10:", "not a known key");
+  require_fault(replaced(kTorchScript, ", file: b.pt", ", file: b.pt, depths: [2]"),
+                "10:", "not a known key");
   require_fault(replaced(kTorchScript, "name: mobilenet", "name: ../x"), "2:7: ", "must be 1 to 64");
   require_fault(replaced(kTorchScript, "schema: 1", "schema: 2"), "1:9: ", "from 1 to 1");
   require_fault("[1, 2]", "1:1: ", "must be a map");

@@ -39,7 +39,8 @@ std::set<std::string> keys_of(const std::string& text) {
   std::smatch match;
   for (std::string line; std::getline(lines, line);) {
     if (std::regex_search(line, match, std::regex("^([a-z_0-9]+):"))) section = match[1];
-    if (std::regex_search(line, match, std::regex("^  ([a-z_0-9]+): "))) keys.insert(section + "." + match[1].str());
+    if (std::regex_search(line, match, std::regex("^  ([a-z_0-9]+): ")))
+      keys.insert(section + "." + match[1].str());
   }
   return keys;
 }
@@ -60,21 +61,24 @@ TEST_CASE("the shipped configuration reads as the defaults, commented or not") {
   const auto options = parse_service(active, "dofad.yaml");
   if (!options) FAIL(options.error().message);
   CHECK(*options == ServiceOptions{});
-  // Every key the code knows stands in the file, once: a default written there must not be a default by absence.
+  // Every key the code knows stands in the file, once: a default written there must not be a default by
+  // absence.
   CHECK(keys_of(active) == service_keys());
   CHECK(service_keys().size() > 20);
   CHECK(service_keys().contains("metrics.listen"));
 }
 
 TEST_CASE("each value of the shipped configuration is read, not only its key") {
-  // With the value of one key changed at a time to one that is wrong for all of them, the file must be refused.
+  // With the value of one key changed at a time to one that is wrong for all of them, the file must be
+  // refused.
   const std::string active = uncommented(shipped_config());
   std::size_t refused = 0;
   const std::regex key_with_value("\n  [a-z_0-9]+: ([^#\n]*)");
   for (auto line = std::sregex_iterator(active.begin(), active.end(), key_with_value);
        line != std::sregex_iterator(); ++line) {
     std::string broken = active;
-    broken.replace(static_cast<std::size_t>(line->position(1)), static_cast<std::size_t>(line->length(1)), "{x: 1} ");
+    broken.replace(static_cast<std::size_t>(line->position(1)), static_cast<std::size_t>(line->length(1)),
+                   "{x: 1} ");
     INFO(line->str());
     CHECK_FALSE(parse_service(broken, "dofad.yaml").ok());
     ++refused;
@@ -84,13 +88,15 @@ TEST_CASE("each value of the shipped configuration is read, not only its key") {
 
 TEST_CASE("faults in the configuration say where and what would be right") {
   require_fault("lanes:\n  cpu: -1\n", "2:8: 'lanes.cpu' must be a whole number from 0 to 256, not '-1'");
-  require_fault("lanes:\n  nice: -21\n", "2:9: 'lanes.nice' must be a whole number from -20 to 19, not '-21'");
+  require_fault("lanes:\n  nice: -21\n",
+                "2:9: 'lanes.nice' must be a whole number from -20 to 19, not '-21'");
   require_fault("lanes:\n  affinity: [0, x]\n",
                 "2:17: 'lanes.affinity' must be a whole number from 0 to 1023, not 'x'");
   require_fault("lanes:\n  cpus: 1\n", "2:3: 'lanes.cpus' is not a known key");
   require_fault("lane: {}\n", "1:1: 'lane' is not a known key");
   require_fault("limits:\n  queue: 1\n  queue: 2\n", "3:3: 'limits.queue' is given twice");
-  require_fault("limits:\n  queue: .inf\n", "2:10: 'limits.queue' must be a whole number from 1 to 4096, not '.inf'");
+  require_fault("limits:\n  queue: .inf\n",
+                "2:10: 'limits.queue' must be a whole number from 1 to 4096, not '.inf'");
   require_fault("limits: 3\n", "1:9: 'limits' must be a map of keys to values");
   require_fault("log:\n  level: loud\n",
                 "2:10: 'log.level' must be debug, info, notice, warning, err or crit, not 'loud'");
@@ -100,7 +106,8 @@ TEST_CASE("faults in the configuration say where and what would be right") {
   for (const char* listen : {"metrics.sock", "0.0.0.0:9464", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536",
                              "127.0.0.1:94x", "[::]:9464", "127.0.0.1:-1"}) {
     require_fault("metrics:\n  listen: '" + std::string(listen) + "'\n",
-                  "2:11: 'metrics.listen' must be an absolute path of at most 107 bytes, 127.0.0.1:PORT or [::1]:PORT, not '" +
+                  "2:11: 'metrics.listen' must be an absolute path of at most 107 bytes, 127.0.0.1:PORT or "
+                  "[::1]:PORT, not '" +
                       std::string(listen) + "'");
   }
   require_fault("engine:\n  onednn: yes\n", "2:11: 'engine.onednn' must be true or false");

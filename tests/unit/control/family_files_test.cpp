@@ -38,7 +38,8 @@ struct Roots {
     make_directory(directory);
     write(directory / "family.yaml",
           "schema: 1\nname: f\nkind: torchscript\ntask: classification\nclasses: 2\nsubnets:\n"
-          "  - {name: n, resolution: 32, file: " + file + "}\n");
+          "  - {name: n, resolution: 32, file: " +
+              file + "}\n");
   }
   [[nodiscard]] std::string fault(const std::string& directory) const {
     const auto checked = check_family(roots, directory);
@@ -46,7 +47,9 @@ struct Roots {
   }
 };
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
@@ -68,7 +71,8 @@ TEST_CASE("a family is found by name or path beneath any root, its files beside 
 TEST_CASE("whatever leads outside of the roots is refused") {
   Roots r;
   Roots::write(r.home / "secret.pt", "x");
-  for (const std::string& file : std::vector<std::string>{"../../secret.pt", (r.home / "secret.pt").string(), "link.pt"}) {
+  for (const std::string& file :
+       std::vector<std::string>{"../../secret.pt", (r.home / "secret.pt").string(), "link.pt"}) {
     r.family(r.home / "a/bad", file);
     fs::remove(r.home / "a/bad/link.pt");
     fs::create_symlink(r.home / "secret.pt", r.home / "a/bad/link.pt");
@@ -88,7 +92,8 @@ TEST_CASE("what others may write is refused, from the root down") {
   Roots r;
   r.family(r.home / "a/one", "net.pt");
   Roots::write(r.home / "a/one/net.pt", "x");
-  for (const fs::path& path : {r.home / "a", r.home / "a/one", r.home / "a/one/family.yaml", r.home / "a/one/net.pt"}) {
+  for (const fs::path& path :
+       {r.home / "a", r.home / "a/one", r.home / "a/one/family.yaml", r.home / "a/one/net.pt"}) {
     struct stat before {};
     stat(path.c_str(), &before);
     chmod(path.c_str(), before.st_mode | S_IWOTH);

@@ -13,7 +13,9 @@
 using namespace dofa;
 using namespace dofa::control;
 
-TEST_CASE("kept latencies come back, but not for another machine, version or description, nor out of a broken file") {
+TEST_CASE(
+    "kept latencies come back, but not for another machine, version or description, nor out of a broken "
+    "file") {
   char name[] = "/tmp/dofa-profiles-XXXXXX";
   const std::string directory = mkdtemp(name);
   const auto family = std::make_shared<test::FakeFamily>();
@@ -61,7 +63,8 @@ TEST_CASE("the fingerprint tells machines, lanes, versions and GPUs apart") {
   CHECK(with("A", "535") != with("A", "550"));
 }
 
-TEST_CASE("a family's profile has the points of every processor, and drops those that another there outdoes") {
+TEST_CASE(
+    "a family's profile has the points of every processor, and drops those that another there outdoes") {
   LoadedFamily loaded("fake", std::make_shared<test::FakeFamily>(), {"cpu", "cuda:0"});
   loaded.set_measured(0, {{1'000, 2'000}, {}, false});
   CHECK(loaded.runs_on(0));

@@ -167,7 +167,9 @@ TEST_CASE("closing hands the waiting frames back, and a frame still running is c
   CHECK(rig.submit(late, session).error().code == ErrorCode::kCancelled);
 }
 
-TEST_CASE("hopeless frames of a dropping session come out as drops, and one slow preparation does not condemn the rest") {
+TEST_CASE(
+    "hopeless frames of a dropping session come out as drops, and one slow preparation does not condemn the "
+    "rest") {
   Rig rig;
   policy::Contract contract = with_budget(30'000);
   contract.when_late = policy::WhenLate::kDrop;
@@ -240,7 +242,8 @@ TEST_CASE("a burst of a session that states no period neither delays nor lowers 
   for (TestFrame& frame : burst) REQUIRE(rig.submit(frame, careless).ok());
   TestFrame picture;
   REQUIRE(rig.submit(picture, camera).ok());
-  CHECK(rig.scheduler.next(0, 0).frame == &burst[0]);  // its one frame in the foreground has the earlier deadline
+  CHECK(rig.scheduler.next(0, 0).frame ==
+        &burst[0]);  // its one frame in the foreground has the earlier deadline
   CHECK(rig.scheduler.next(0, 0).frame == &picture);
   const std::uint32_t before = camera->level();
   std::int64_t now = now_us();
@@ -249,7 +252,8 @@ TEST_CASE("a burst of a session that states no period neither delays nor lowers 
   CHECK(rig.scheduler.open(camera_contract, two_levels()).ok());
 }
 
-TEST_CASE("an idle lane hears the bells of its sessions and takes the frame that one brings, as long as it is to") {
+TEST_CASE(
+    "an idle lane hears the bells of its sessions and takes the frame that one brings, as long as it is to") {
   constexpr std::int64_t kLongUs = 10'000'000;  // who waits so long has heard nothing
   Rig rig;
   const auto session = rig.open({});
@@ -262,7 +266,8 @@ TEST_CASE("an idle lane hears the bells of its sessions and takes the frame that
     const std::shared_ptr<Session>& session;
     TestFrame frame;
     std::vector<std::uint64_t> heard;
-    Listener(Rig& its_rig, const std::shared_ptr<Session>& its_session) : rig(its_rig), session(its_session) {}
+    Listener(Rig& its_rig, const std::shared_ptr<Session>& its_session)
+        : rig(its_rig), session(its_session) {}
     void rung(std::uint64_t id) override {
       heard.push_back(id);
       if (heard.size() == 1) CHECK(rig.submit(frame, session).ok());

@@ -11,8 +11,8 @@
 #include "daemon/engine/ofa_gpu.hpp"
 #include "daemon/engine/preprocess.hpp"
 #include "tests/support/model_family.hpp"
-#include "tests/unit/ofa/sample.hpp"
 #include "tests/unit/ofa/files.hpp"
+#include "tests/unit/ofa/sample.hpp"
 
 namespace dofa::engine {
 namespace {
@@ -142,7 +142,8 @@ TEST_CASE("a TorchScript family answers on the GPU what it does on the CPU, whic
   module.define("def forward(self, x):\n    return torch.matmul(x.mean([2, 3]), self.weight.t())\n");
   module.save(folder / "net.pt");
   torch::jit::Module homesick("net");
-  homesick.define("def forward(self, x):\n    return torch.cat([x.mean([2, 3]), torch.full([1, 1], 0.1)], 1)\n");
+  homesick.define(
+      "def forward(self, x):\n    return torch.cat([x.mean([2, 3]), torch.full([1, 1], 0.1)], 1)\n");
   homesick.save(folder / "homesick.pt");
   config::FamilyFile description;
   description.name = "scripts";

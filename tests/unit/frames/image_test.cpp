@@ -30,7 +30,8 @@ TEST_CASE("a layout knows how many bytes it spans, the last row without its padd
   CHECK(bytes_of({PixelFormat::kNv12, 8, 6, 0}) == 8 * 6 * 3 / 2);
   CHECK(bytes_of({PixelFormat::kYuyv, 8, 5, 0}) == 8 * 5 * 2);
   CHECK(bytes_of({PixelFormat::kFloat32Nchw, 5, 5, 0}) == 5 * 5 * 3 * 4);
-  CHECK(bytes_of({PixelFormat::kRgb8, kMaxImageSide, kMaxImageSide, 0}) == 3ULL * kMaxImageSide * kMaxImageSide);
+  CHECK(bytes_of({PixelFormat::kRgb8, kMaxImageSide, kMaxImageSide, 0}) ==
+        3ULL * kMaxImageSide * kMaxImageSide);
 }
 
 TEST_CASE("layouts that make no sense are refused, and nothing overflows") {
@@ -47,7 +48,8 @@ TEST_CASE("layouts that make no sense are refused, and nothing overflows") {
   CHECK(refused({PixelFormat::kNv12, 8, 7, 0}));
   CHECK(refused({PixelFormat::kYuyv, 7, 8, 0}));
   CHECK(refused({PixelFormat::kFloat32Nchw, 8, 8, 40}));
-  CHECK(bytes_of({PixelFormat::kFloat32Nchw, kMaxImageSide, kMaxImageSide, 0}) == 12ULL * kMaxImageSide * kMaxImageSide);
+  CHECK(bytes_of({PixelFormat::kFloat32Nchw, kMaxImageSide, kMaxImageSide, 0}) ==
+        12ULL * kMaxImageSide * kMaxImageSide);
   CHECK(bytes_of({PixelFormat::kRgb8, 1, kMaxImageSide, huge}) == (kMaxImageSide - 1ULL) * huge + 3);
 }
 

@@ -11,7 +11,9 @@ using namespace dofa::engine;
 
 namespace {
 
-config::Preprocessing plain(float crop_ratio) { return {crop_ratio, {0, 0, 0}, {1, 1, 1}}; }
+config::Preprocessing plain(float crop_ratio) {
+  return {crop_ratio, {0, 0, 0}, {1, 1, 1}};
+}
 
 std::vector<std::byte> noise(std::size_t count) {
   std::vector<std::byte> bytes(count);
@@ -20,8 +22,8 @@ std::vector<std::byte> noise(std::size_t count) {
   return bytes;
 }
 
-ImageView view(const std::vector<std::byte>& bytes, PixelFormat format, std::uint32_t width, std::uint32_t height,
-               std::uint32_t stride = 0) {
+ImageView view(const std::vector<std::byte>& bytes, PixelFormat format, std::uint32_t width,
+               std::uint32_t height, std::uint32_t stride = 0) {
   ImageView image{bytes.data(), {format, width, height, stride}};
   const auto needed = check_layout(image.layout);
   REQUIRE(needed.ok());
@@ -37,10 +39,13 @@ std::vector<float> run(const ImageView& image, std::uint32_t side, const config:
   return out;
 }
 
-/// Triangle-filter resampling in double precision, straight from the definition (PIL's precompute_coeffs): one output
-/// sample at a time, both axes at once, no tables.
-double resampled(const ImageView& image, std::uint32_t channel, double scale_x, double scale_y, double at_x, double at_y) {
-  const auto weight = [](double distance, double radius) { return std::max(0.0, 1.0 - std::abs(distance) / radius); };
+/// Triangle-filter resampling in double precision, straight from the definition (PIL's precompute_coeffs):
+/// one output sample at a time, both axes at once, no tables.
+double resampled(const ImageView& image, std::uint32_t channel, double scale_x, double scale_y, double at_x,
+                 double at_y) {
+  const auto weight = [](double distance, double radius) {
+    return std::max(0.0, 1.0 - std::abs(distance) / radius);
+  };
   const double radius_x = std::max(1.0, scale_x);
   const double radius_y = std::max(1.0, scale_y);
   const double centre_x = (at_x + 0.5) * scale_x;
@@ -93,7 +98,8 @@ TEST_CASE("resize and crop follow the triangle filter's definition for any size"
 
 TEST_CASE("normalisation is (value / 255 - mean) / std, channel by channel") {
   const std::vector<std::byte> bytes{std::byte{0}, std::byte{128}, std::byte{255}};
-  const auto out = run(view(bytes, PixelFormat::kRgb8, 1, 1), 16, {1.0F, {0.5F, 0.4F, 0.3F}, {0.2F, 0.25F, 0.5F}});
+  const auto out =
+      run(view(bytes, PixelFormat::kRgb8, 1, 1), 16, {1.0F, {0.5F, 0.4F, 0.3F}, {0.2F, 0.25F, 0.5F}});
   CHECK(out[0] == Catch::Approx((0 - 0.5) / 0.2));
   CHECK(out[256] == Catch::Approx((128 / 255.0 - 0.4) / 0.25));
   CHECK(out[512] == Catch::Approx((1 - 0.3) / 0.5));
@@ -126,7 +132,8 @@ TEST_CASE("every format shows the same picture") {
 TEST_CASE("float frames pass unchanged, but not with NaN, infinity or another size") {
   std::vector<float> values(3 * 16 * 16);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) - 300.0F;
-  const ImageView image{reinterpret_cast<const std::byte*>(values.data()), {PixelFormat::kFloat32Nchw, 16, 16, 64}};
+  const ImageView image{reinterpret_cast<const std::byte*>(values.data()),
+                        {PixelFormat::kFloat32Nchw, 16, 16, 64}};
   Preprocessor preprocessor(plain(0.875F));
   std::vector<float> out(values.size());
   REQUIRE(preprocessor.run(image, 16, out).ok());

@@ -57,7 +57,8 @@ TEST_CASE("a reading is told in base units, with types and labels") {
   CHECK(told.at("dofad_processor_slowdown_ratio{processor=\"cpu\"}") == 1.25);
   CHECK(told.at("dofad_processor_frequency_hertz{processor=\"cpu\"}") == 1.5e9);
   CHECK(told.at("dofad_processor_queue_frames{processor=\"cpu\"}") == 2);
-  const std::string small = "dofad_level_latency_seconds{family=\"cifar10\",level=\"0\",subnet=\"small\",processor=\"";
+  const std::string small =
+      "dofad_level_latency_seconds{family=\"cifar10\",level=\"0\",subnet=\"small\",processor=\"";
   CHECK(told.at(small + "cpu\"}") == Catch::Approx(0.0015));
   CHECK(told.at(small + "cuda:0\"}") == Catch::Approx(0.00025));
   CHECK(told.at("dofad_family_profile_provisional{family=\"cifar10\",processor=\"cpu\"}") == 1);

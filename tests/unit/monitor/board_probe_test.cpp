@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The probes of the board (cores, heat, power, GPU), each alone on a fake root, with numbers worked out by hand.
+// The probes of the board (cores, heat, power, GPU), each alone on a fake root, with numbers worked out by
+// hand.
 #include "daemon/monitor/core_probe.hpp"
 #include "daemon/monitor/gpu_probe.hpp"
 #include "daemon/monitor/power_probe.hpp"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A management library with one made-up card, for the tests of the loader. It lacks process utilisation on purpose. */
+ * A management library with one made-up card, for the tests of the loader. It lacks process utilisation on
+ * purpose. */
 #include <string.h>
 
 typedef void* Device;
@@ -10,8 +11,12 @@ typedef struct {
   unsigned long long total, free, used;
 } Memory;
 
-int nvmlInit_v2(void) { return 0; }
-int nvmlShutdown(void) { return 0; }
+int nvmlInit_v2(void) {
+  return 0;
+}
+int nvmlShutdown(void) {
+  return 0;
+}
 int nvmlDeviceGetCount_v2(unsigned* count) {
   *count = 1;
   return 0;
