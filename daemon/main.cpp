@@ -46,7 +46,7 @@ int serve(const CommandLine& line, config::ServiceOptions options) {
     return verify_in_child(directory, timeout);
   };
   const auto gpus = options.engine.gpus ? engine::find_gpus() : std::vector<engine::Gpu>{};
-  control::Runtime runtime(options, {verify, line.root, DOFA_VERSION, gpus});
+  control::Runtime runtime(options, {verify, line.root, DOFA_VERSION, gpus, [&] { signals.nudge(); }});
   runtime.load_configured_families([&](const std::string& name) {
     host::notify_start("loading " + name, options.families.verify_timeout_s + kLoadPatienceS);
   });

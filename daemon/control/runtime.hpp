@@ -74,6 +74,9 @@ struct Environment {
   std::string root = "/";           ///< where the monitor looks for /proc and /sys
   std::string version = "0";        ///< profiles of another version are measured anew
   std::vector<engine::Gpu> gpus{};  ///< that run frames beside the CPU
+  /// The next tick() should come now; called on a lane's thread with locks held: must only wake. May be
+  /// empty.
+  std::function<void()> hurry{};
 };
 
 class Runtime {

@@ -8,8 +8,9 @@
 
 namespace dofa::control {
 
-Scheduler::Scheduler(const std::vector<policy::ProcessorSpec>& processors, std::size_t capacity)
-    : policy_(processors) {
+Scheduler::Scheduler(const std::vector<policy::ProcessorSpec>& processors, std::size_t capacity,
+                     std::function<void()> hurry)
+    : policy_(processors), hurry_(std::move(hurry)) {
   for (std::uint32_t lane = 0; lane < policy_.lanes(); ++lane) {
     lanes_.push_back(std::make_unique<LaneQueue>());
     lanes_.back()->waiting.reserve(capacity);

@@ -51,8 +51,10 @@ struct SessionChange {
 
 class Scheduler {
  public:
-  /// `capacity` frames wait without an allocation.
-  Scheduler(const std::vector<policy::ProcessorSpec>& processors, std::size_t capacity);
+  /// `capacity` frames wait without an allocation. `hurry` is called, with the lock held, when the next plan
+  /// should not wait its turn; may be empty.
+  Scheduler(const std::vector<policy::ProcessorSpec>& processors, std::size_t capacity,
+            std::function<void()> hurry = {});
 
   // Sessions. open() and change() validate and admit: kInvalidArgument, kUnsatisfiable, kNotSupported.
   Result<policy::SessionId> open(const policy::Contract& contract, policy::FamilyPtr profile);
@@ -107,8 +109,8 @@ class Scheduler {
   void load(std::uint32_t processor, double expected_slowdown, std::int64_t now_us);
   void suspended(std::int64_t now_us);
   std::vector<SessionChange> plan(std::int64_t now);
-  /// True once after a late frame where there is another processor to go to: then the next plan should not
-  /// wait its turn.
+  /// True once after a frame that shows that its session should flee to another processor: then the next plan
+  /// should not wait its turn.
   bool take_plan_wish() { return plan_wish_.exchange(false, std::memory_order_relaxed); }
   [[nodiscard]] double slowdown(std::uint32_t processor) const;
 
@@ -133,6 +135,7 @@ class Scheduler {
   void insert(std::uint32_t lane, const policy::QueuedFrame& entry, Frame& frame);
   Frame* take(LaneQueue& queue, std::size_t index);
   Job take_run(LaneQueue& queue, const policy::DispatchDecision& decision);
+  void hurry_if_fleeing(const Session& session, std::int64_t now);
   void count_dropped(Session& session, std::int64_t arrival_us);
   [[nodiscard]] std::string reason_of(const policy::PlanChange& change) const;
   void publish_place(Session& session) const;
@@ -144,6 +147,8 @@ class Scheduler {
   std::vector<std::unique_ptr<LaneQueue>> lanes_;  ///< in the policy's order
   std::vector<std::weak_ptr<Session>> sessions_;   ///< by policy id
   bool stopping_ = false;
+  const std::function<void()> hurry_;
+  std::int64_t hurried_us_ = INT64_MIN / 2;
   std::atomic<bool> plan_wish_ = false;
 
   std::mutex bells_mutex_;  ///< held while the listener is called; taken before any other

@@ -11,6 +11,9 @@
 namespace dofa::control {
 namespace {
 
+constexpr std::int64_t kHurryUs =
+    10'000;  // between two plans out of turn: where no move helps, frames stay late
+
 /// A duration in µs where four bytes are enough: over an hour reads as an hour and 11 minutes.
 std::uint32_t saturated(std::int64_t us) {
   return static_cast<std::uint32_t>(
@@ -105,7 +108,6 @@ void Scheduler::finished(Session& session, std::uint32_t lane, Frame& frame, std
                          std::int64_t finished_us, std::uint32_t batch, std::uint32_t member) {
   FrameAnswer& answer = frame.answer;
   answer.late = finished_us > frame.deadline_us;
-  if (answer.late && policy_.processors() > 1) plan_wish_.store(true, std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
   if (session.closed()) return;  // its place in the policy may be another's by now
   session.log.add({.arrival_us = frame.arrival_us,
@@ -117,6 +119,15 @@ void Scheduler::finished(Session& session, std::uint32_t lane, Frame& frame, std
   policy_.finished({session.policy_id(), lane, answer.level, frame.arrival_us, started_us, finished_us,
                     frame.deadline_us, static_cast<double>(answer.preprocess_us),
                     static_cast<double>(answer.inference_us), batch, member == 0});
+  if (answer.late) hurry_if_fleeing(session, finished_us);
+}
+
+/// The next frame should not meet the busy processor again because a tick was not yet due.
+void Scheduler::hurry_if_fleeing(const Session& session, std::int64_t now) {
+  if (now - hurried_us_ < kHurryUs || !policy_.would_flee(session.policy_id(), now)) return;
+  hurried_us_ = now;
+  plan_wish_.store(true, std::memory_order_relaxed);
+  if (hurry_) hurry_();
 }
 
 void Scheduler::dropped(Session& session, std::int64_t arrival_us) {
@@ -128,6 +139,7 @@ void Scheduler::dropped(Session& session, std::int64_t arrival_us) {
 void Scheduler::count_dropped(Session& session, std::int64_t arrival_us) {
   policy_.dropped(session.policy_id());
   session.log.add({.arrival_us = arrival_us, .outcome = FrameRecord::Outcome::kDropped});
+  hurry_if_fleeing(session, now_us());
 }
 
 void Scheduler::when_idle(std::uint32_t lane, std::function<void()> task) {

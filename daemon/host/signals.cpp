@@ -13,6 +13,7 @@
 namespace dofa::host {
 namespace {
 
+constexpr unsigned char kNudge = 0;  // no signal has this number
 constexpr std::initializer_list<int> kSignals{SIGTERM, SIGINT, SIGHUP};
 
 std::atomic<int> pipe_of_handlers = -1;  // a handler has no other way to reach its object
@@ -57,7 +58,12 @@ Signal Signals::wait(int timeout_ms) {
   pollfd item{read_fd_, POLLIN, 0};
   unsigned char number = 0;
   if (poll(&item, 1, timeout_ms) <= 0 || read(read_fd_, &number, 1) != 1) return Signal::kNone;
+  if (number == kNudge) return Signal::kNone;
   return number == SIGHUP ? Signal::kReload : Signal::kStop;
+}
+
+void Signals::nudge() {
+  (void)!write(write_fd_, &kNudge, 1);  // where the pipe is full the loop has reasons enough
 }
 
 void Signals::request_stop() {

@@ -110,6 +110,9 @@ class Policy {
   /// unmet, and are no reason to refuse others.
   void set_usable(std::uint32_t processor, bool usable, std::int64_t now_us);
   void suspended(std::int64_t now_us);
+  /// The next plan() would try to move the session to another processor, because the present one keeps it
+  /// late.
+  [[nodiscard]] bool would_flee(SessionId id, std::int64_t now_us) const;
   /// One tick. The result stays valid until the next call.
   std::span<const PlanChange> plan(std::int64_t now_us);
 
@@ -163,7 +166,8 @@ class Policy {
   void start_on(Session& session, std::uint32_t lane, std::int64_t now_us, PlanReason reason);
   [[nodiscard]] std::vector<PlannedSession*> on_lane(std::uint32_t lane) const;
   [[nodiscard]] double gain(const Session& session, std::uint32_t lane, std::int64_t now_us) const;
-  [[nodiscard]] bool in_distress(const Session& session) const;
+  [[nodiscard]] bool in_distress(const Session& session, std::int64_t now_us) const;
+  [[nodiscard]] bool is_candidate(const Session& session, std::uint32_t lane, bool other_processor) const;
   void move_to_best(Session& session, bool fleeing, std::int64_t now_us);
   void consider_moving(std::int64_t now_us);
   void evict(Session& session, std::int64_t now_us);

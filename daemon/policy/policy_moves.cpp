@@ -53,17 +53,29 @@ double Policy::gain(const Session& session, std::uint32_t lane, std::int64_t now
 /// Not even its lowest acceptable level keeps the budget where it is, by what the latest frames and readings
 /// say: with another processor at hand that is not the moment to wait for the planner's memory, nor for its
 /// turn.
-bool Policy::in_distress(const Session& session) const {
+bool Policy::in_distress(const Session& session, std::int64_t now_us) const {
   const std::uint32_t processor = lanes_[session.lane].processor;
-  return lanes_[session.lane].usable && needed_us(session.plan, session.plan.floor, processor,
-                                                  slowdowns_[processor]) > session.plan.budget_us;
+  return lanes_[session.lane].usable && now_us - session.moved_us >= kSettledUs &&
+         needed_us(session.plan, session.plan.floor, processor, slowdowns_[processor]) >
+             session.plan.budget_us;
+}
+
+bool Policy::is_candidate(const Session& session, std::uint32_t lane, bool other_processor) const {
+  return lane != session.lane && allowed(session, lane) &&
+         (!other_processor || lanes_[lane].processor != lanes_[session.lane].processor);
+}
+
+bool Policy::would_flee(SessionId id, std::int64_t now_us) const {
+  const Session& session = *sessions_[id];
+  if (processors_.size() < 2 || !in_distress(session, now_us)) return false;
+  for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) {
+    if (is_candidate(session, lane, true)) return true;
+  }
+  return false;
 }
 
 void Policy::move_to_best(Session& session, bool fleeing, std::int64_t now_us) {
-  const auto candidate = [&](std::uint32_t lane) {
-    return lane != session.lane && allowed(session, lane) &&
-           (!fleeing || lanes_[lane].processor != lanes_[session.lane].processor);
-  };
+  const auto candidate = [&](std::uint32_t lane) { return is_candidate(session, lane, fleeing); };
   bool elsewhere = false;
   for (std::uint32_t lane = 0; lane < lanes_.size(); ++lane) elsewhere |= candidate(lane);
   if (!elsewhere) return;
@@ -89,12 +101,8 @@ void Policy::move_to_best(Session& session, bool fleeing, std::int64_t now_us) {
 
 void Policy::consider_moving(std::int64_t now_us) {
   if (lanes_.size() < 2 || sessions_.empty()) return;
-  if (processors_.size() > 1) {
-    for (const auto& session : sessions_) {
-      if (session && now_us - session->moved_us >= kSettledUs && in_distress(*session)) {
-        move_to_best(*session, true, now_us);
-      }
-    }
+  for (SessionId id = 0; id < sessions_.size(); ++id) {
+    if (sessions_[id] && would_flee(id, now_us)) move_to_best(*sessions_[id], true, now_us);
   }
   next_to_move_ = (next_to_move_ + 1) % static_cast<SessionId>(sessions_.size());
   Session* session = sessions_[next_to_move_].get();

@@ -80,7 +80,12 @@ void SlowdownFilter::observe(double profile_us, double measured_us, std::int64_t
 
   const double deviation = deviation_us(profile_us) / profile_us;
   const double surprise = measured_us / profile_us - mean_;
-  const double innovation = std::clamp(surprise, -kClipHigh * deviation, kClipHigh * deviation);
+  const bool far = surprise > kClipHigh * deviation;
+  const double innovation =
+      far && far_surprise_ > 0
+          ? std::min(surprise, far_surprise_)  // two in a row are no outliers: believed as far as both go
+          : std::clamp(surprise, -kClipHigh * deviation, kClipHigh * deviation);
+  far_surprise_ = far ? surprise : 0;
 
   // Noise changes its sign from frame to frame, a moving ξ does not: so the product of successive
   // innovations, and not their size, is the evidence for movement. An outlier alone moves nothing.
@@ -139,6 +144,7 @@ void SlowdownFilter::forget(std::int64_t now_us) {
   variance_ = std::max(variance_, kForgetfulVariance);
   drift_ = 0.0;
   last_innovation_ = 0.0;
+  far_surprise_ = 0.0;
   recent_count_ = 0;
   recent_next_ = 0;
   recent_.fill(0.0);

@@ -52,7 +52,8 @@ class SlowdownFilter {
   double scale_ = 1.0;  // widens or narrows the normal shape until quantiles cover what they promise
   double drift_ = 0.0;  // evidence that ξ is moving: successive innovations that agree
   double last_innovation_ = 0.0;
-  double expected_ = 0.0;  // the monitor's usual reading; 0 before the first
+  double far_surprise_ = 0.0;  // the last frame's, where it was too far to be believed alone
+  double expected_ = 0.0;      // the monitor's usual reading; 0 before the first
   double highest_recent_ = 0.0;
   std::array<double, kRecent> recent_{};  // measured / profiled of the last frames
   std::size_t recent_next_ = 0;

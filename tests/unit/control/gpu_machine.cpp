@@ -16,10 +16,11 @@ config::ServiceOptions one_lane() {
   return options;
 }
 
-Environment with_gpu() {
+Environment with_gpu(std::function<void()> hurry) {
   Environment environment;
   environment.root = "/nonexistent";
   environment.gpus = {{"cuda:0", "Fake GPU", "1.0", "", 1}};
+  environment.hurry = std::move(hurry);
   return environment;
 }
 
@@ -47,7 +48,7 @@ bool eventually(const std::function<bool()>& holds) {
   return false;
 }
 
-Machine::Machine(int gpu_us) : runtime(one_lane(), with_gpu()) {
+Machine::Machine(int gpu_us) : runtime(one_lane(), with_gpu([this] { ++hurries; })) {
   runtime.set_listener(&listener);
   family->gpu = gpu;
   family->cpu_us = 20'000;

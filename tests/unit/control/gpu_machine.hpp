@@ -73,6 +73,7 @@ struct Machine {
   std::shared_ptr<FakeGpu> gpu = std::make_shared<FakeGpu>();
   std::shared_ptr<FakeFamily> family = std::make_shared<FakeFamily>();
   MoveListener listener;
+  std::atomic<int> hurries = 0;
   Runtime runtime;
   std::int64_t now = now_us();
 };

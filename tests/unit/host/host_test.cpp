@@ -96,6 +96,10 @@ TEST_CASE("signals arrive in the loop, also when another thread takes them") {
   CHECK(signals.wait(0) == Signal::kNone);
   kill(getpid(), SIGHUP);
   CHECK(signals.wait(5000) == Signal::kReload);
+  signals.nudge();
+  kill(getpid(), SIGHUP);
+  CHECK(signals.wait(60'000) == Signal::kNone);  // at once, and takes nothing from what follows
+  CHECK(signals.wait(5000) == Signal::kReload);
   std::thread other([] { raise(SIGTERM); });
   other.join();
   CHECK(signals.wait(5000) == Signal::kStop);

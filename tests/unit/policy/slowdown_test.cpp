@@ -52,7 +52,7 @@ TEST_CASE("Quantiles cover what they promise, whatever the spread") {
   CHECK(covered <= (spread < 0.04 ? 1.0 : 0.97));
 }
 
-TEST_CASE("A doubled load is believed after three frames, a single outlier is not") {
+TEST_CASE("A doubled load is believed after three frames, a far jump after two, a single outlier is not") {
   SlowdownFilter filter;
   std::mt19937 engine(3);
   std::int64_t now_us = 0;
@@ -60,6 +60,19 @@ TEST_CASE("A doubled load is believed after three frames, a single outlier is no
   SECTION("three slow frames") {
     for (int i = 0; i < 3; ++i) filter.observe(10'000, 20'000, now_us += kPeriodUs);
     CHECK(filter.quantile_us(10'000, kZ95) > 17'000);
+  }
+  SECTION("two very slow frames in a row") {
+    for (int i = 0; i < 2; ++i) filter.observe(10'000, 60'000, now_us += kPeriodUs);
+    CHECK(filter.slowdown() > 4);
+  }
+  SECTION("two of different length: as far as both go") {
+    for (const double us : {200'000.0, 30'000.0}) filter.observe(10'000, us, now_us += kPeriodUs);
+    CHECK(filter.slowdown() > 2.2);
+    CHECK(filter.slowdown() < 3.1);
+  }
+  SECTION("two with a usual one between them") {
+    for (const double us : {60'000.0, 10'000.0, 60'000.0}) filter.observe(10'000, us, now_us += kPeriodUs);
+    CHECK(filter.slowdown() < 2.5);
   }
   SECTION("one slow frame") {
     filter.observe(10'000, 40'000, now_us += kPeriodUs);
