@@ -63,6 +63,11 @@ EngineOptions read_engine(YamlMap map) {
   EngineOptions engine;
   map.read("onednn", engine.onednn);
   map.read("gpus", engine.gpus);
+  map.read("gpu_precision", engine.gpu_precision);
+  if (engine.gpu_precision != "half" && engine.gpu_precision != "float") {
+    map.fail(map.take("gpu_precision"), "gpu_precision",
+             "must be half or float, not '" + engine.gpu_precision + "'");
+  }
   map.finish();
   return engine;
 }
@@ -163,6 +168,7 @@ std::vector<std::string> keys_needing_restart(const ServiceOptions& running, con
   if (running.lanes.affinity != wanted.lanes.affinity) keys.emplace_back("lanes.affinity");
   if (running.engine.onednn != wanted.engine.onednn) keys.emplace_back("engine.onednn");
   if (running.engine.gpus != wanted.engine.gpus) keys.emplace_back("engine.gpus");
+  if (running.engine.gpu_precision != wanted.engine.gpu_precision) keys.emplace_back("engine.gpu_precision");
   if (running.families.load != wanted.families.load) keys.emplace_back("families.load");
   if (running.families.profiles != wanted.families.profiles) keys.emplace_back("families.profiles");
   if (running.families.verify_timeout_s != wanted.families.verify_timeout_s) {

@@ -52,6 +52,9 @@ struct EngineOptions {
   /// Whether GPUs run frames beside the CPU, where the build and the machine have any. Off leaves their
   /// memory to others.
   bool gpus = true;
+  /// Of Once-for-all families on GPUs: "half" (activations and weights fp16, sums and the last layers fp32)
+  /// or "float", which takes longer and answers as the CPU does.
+  std::string gpu_precision = "half";
   bool operator==(const EngineOptions&) const = default;
 };
 

@@ -7,9 +7,11 @@
 
 namespace dofa::control {
 
-FamilyStore::FamilyStore(config::FamilyOptions options, std::uint32_t limit, const Processors& processors,
-                         Verifier verifier, ProfileKeeper keeper)
+FamilyStore::FamilyStore(config::FamilyOptions options, const engine::LoadOptions& engine,
+                         std::uint32_t limit, const Processors& processors, Verifier verifier,
+                         ProfileKeeper keeper)
     : options_(std::move(options)),
+      engine_(engine),
       limit_(limit),
       processors_(processors),
       verifier_(std::move(verifier)),
@@ -42,7 +44,7 @@ Result<std::shared_ptr<const LoadedFamily>> FamilyStore::load(const std::string&
   if (checked->description.kind == config::FamilyKind::kTorchScript && verifier_) {
     if (auto verified = verifier_(checked->directory); !verified) return verified.error();
   }
-  auto family = engine::load_family(checked->directory, checked->description);
+  auto family = engine::load_family(checked->directory, checked->description, engine_);
   if (!family) return family.error();
   return adopt(*family);
 }

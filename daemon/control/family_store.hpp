@@ -23,8 +23,8 @@ using Verifier = std::function<Result<void>(const std::string& directory)>;
 
 class FamilyStore {
  public:
-  FamilyStore(config::FamilyOptions options, std::uint32_t limit, const Processors& processors,
-              Verifier verifier, ProfileKeeper keeper);
+  FamilyStore(config::FamilyOptions options, const engine::LoadOptions& engine, std::uint32_t limit,
+              const Processors& processors, Verifier verifier, ProfileKeeper keeper);
 
   /// Errors: kInvalidArgument, kNotFound, kInvalidFamily, kAlreadyExists, kResourceExhausted
   /// (limits.families).
@@ -45,6 +45,7 @@ class FamilyStore {
 
   mutable std::mutex mutex_;
   config::FamilyOptions options_;
+  const engine::LoadOptions engine_;
   std::uint32_t limit_;
   const Processors& processors_;
   const Verifier verifier_;

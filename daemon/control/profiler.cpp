@@ -119,7 +119,7 @@ Result<void> ProfileKeeper::keep(const LoadedFamily& loaded) const {
 }
 
 std::string machine_fingerprint(const std::string& root, std::uint32_t lanes, const std::string& version,
-                                const std::vector<engine::Gpu>& gpus) {
+                                const std::vector<engine::Gpu>& gpus, const std::string& gpu_precision) {
   std::string model;
   std::ifstream cpuinfo(root + "/proc/cpuinfo");
   for (std::string line; std::getline(cpuinfo, line);) {
@@ -129,6 +129,7 @@ std::string machine_fingerprint(const std::string& root, std::uint32_t lanes, co
   }
   std::string others;
   for (const engine::Gpu& gpu : gpus) others += "|" + gpu.processor + "|" + gpu.model + "|" + gpu.driver;
+  if (!gpus.empty()) others += "|" + gpu_precision;
   return digest(model + "|" + std::to_string(std::thread::hardware_concurrency()) + "|" +
                 std::to_string(lanes) + "|" + version + others);
 }

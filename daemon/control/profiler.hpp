@@ -43,9 +43,10 @@ struct ProfileKeeper {
   [[nodiscard]] std::string fingerprint_of(const engine::Family& family) const;
 };
 
-/// CPU model (from `root`/proc/cpuinfo), cores, lanes, version, and models and drivers of the GPUs, in one
-/// word.
+/// CPU model (from `root`/proc/cpuinfo), cores, lanes, version, and models, drivers and precision of the
+/// GPUs, in one word.
 std::string machine_fingerprint(const std::string& root, std::uint32_t lanes, const std::string& version,
-                                const std::vector<engine::Gpu>& gpus = {});
+                                const std::vector<engine::Gpu>& gpus = {},
+                                const std::string& gpu_precision = "half");
 
 }  // namespace dofa::control

@@ -23,6 +23,12 @@ std::uint32_t count_lanes(std::uint32_t configured) {
   return std::max(1U, std::max(1U, std::thread::hardware_concurrency()) - 1);
 }
 
+engine::LoadOptions load_options(const config::EngineOptions& options) {
+  return {.gpus = options.gpus,
+          .gpu_precision =
+              options.gpu_precision == "float" ? engine::GpuPrecision::kFloat : engine::GpuPrecision::kHalf};
+}
+
 /// Length in characters of well-formed UTF-8 without control characters; nothing where it is not that.
 std::optional<std::size_t> printable_length(const std::string& text) {
   std::size_t characters = 0;
@@ -59,10 +65,11 @@ Runtime::Runtime(config::ServiceOptions options, Environment environment)
       started_(options_),
       processors_(count_lanes(options_.lanes.cpu), environment.gpus),
       queue_limit_(options_.limits.queue),
-      keeper_{options_.families.profiles, machine_fingerprint(environment.root, processors_[kCpu].lanes,
-                                                              environment.version, environment.gpus)},
-      families_(options_.families, options_.limits.families, processors_, std::move(environment.verifier),
-                keeper_),
+      keeper_{options_.families.profiles,
+              machine_fingerprint(environment.root, processors_[kCpu].lanes, environment.version,
+                                  environment.gpus, options_.engine.gpu_precision)},
+      families_(options_.families, load_options(options_.engine), options_.limits.families, processors_,
+                std::move(environment.verifier), keeper_),
       watcher_(environment.root, processors_),
       scheduler_(processors_.specs(),
                  static_cast<std::size_t>(options_.limits.sessions) * options_.limits.queue,

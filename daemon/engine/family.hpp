@@ -87,9 +87,20 @@ class Family {
   }
 };
 
+enum class GpuPrecision : std::uint8_t {
+  kHalf,   ///< activations and weights fp16, sums and the layers behind the global pool fp32
+  kFloat,  ///< all fp32, without TF32
+};
+
+struct LoadOptions {
+  bool gpus = true;  ///< false: keep nothing that only GPUs need
+  GpuPrecision gpu_precision = GpuPrecision::kHalf;
+};
+
 /// Loads the family whose files lie in `directory` (an absolute path whose ownership and place the caller has
 /// checked). Errors: kInvalidFamily with the file and what is wrong with it.
 Result<std::shared_ptr<const Family>> load_family(const std::string& directory,
-                                                  const config::FamilyFile& description);
+                                                  const config::FamilyFile& description,
+                                                  const LoadOptions& options = {});
 
 }  // namespace dofa::engine

@@ -6,7 +6,8 @@
 namespace dofa::engine {
 
 Result<std::shared_ptr<const Family>> load_family(const std::string& directory,
-                                                  const config::FamilyFile& description) {
+                                                  const config::FamilyFile& description,
+                                                  const LoadOptions& options) {
   if (description.subnets.empty()) {
     return Error{ErrorCode::kInvalidFamily, directory + ": the family has no sub-networks"};
   }
@@ -14,7 +15,7 @@ Result<std::shared_ptr<const Family>> load_family(const std::string& directory,
     case config::FamilyKind::kTorchScript:
       return load_torchscript_family(directory, description);
     case config::FamilyKind::kOfaMobilenetV3:
-      return load_ofa_family(directory, description);
+      return load_ofa_family(directory, description, options);
   }
   return Error{ErrorCode::kInvalidFamily, directory + ": the family is of no known kind"};
 }

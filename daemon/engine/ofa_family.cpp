@@ -132,7 +132,8 @@ Result<Subnet> load_subnet(const std::string& directory, const config::SubnetEnt
 }
 
 Result<std::shared_ptr<const Family>> load_ofa_family(const std::string& directory,
-                                                      const config::FamilyFile& description) {
+                                                      const config::FamilyFile& description,
+                                                      const LoadOptions& options) {
   OfaFamilyParts parts{description, {}, {}, {}, nullptr, nullptr, 0};
   auto labels = read_labels(directory, description);
   if (!labels) return labels.error();
@@ -159,7 +160,7 @@ Result<std::shared_ptr<const Family>> load_ofa_family(const std::string& directo
     if (!parts.backend->lock_weights())
       parts.remarks.push_back("its weights are not locked in memory (raise RLIMIT_MEMLOCK)");
     for (LevelInfo& level : parts.levels) level.executor = entry.name;
-    parts.gpu = make_ofa_gpu(model);
+    if (options.gpus) parts.gpu = make_ofa_gpu(model, {.precision = options.gpu_precision});
     if (parts.gpu != nullptr) {  // it keeps the model, as the reference executor would
       const auto reference = make_reference_backend(model);
       if (reference) parts.gpu_bytes = (*reference)->resident_bytes();

@@ -23,6 +23,7 @@ Result<Subnet> load_subnet(const std::string& directory, const config::SubnetEnt
 
 /// Loads every level and picks the preferred backend that supports them.
 Result<std::shared_ptr<const Family>> load_ofa_family(const std::string& directory,
-                                                      const config::FamilyFile& description);
+                                                      const config::FamilyFile& description,
+                                                      const LoadOptions& options = {});
 
 }  // namespace dofa::engine

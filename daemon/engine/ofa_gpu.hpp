@@ -16,11 +16,6 @@
 
 namespace dofa::engine {
 
-enum class GpuPrecision : std::uint8_t {
-  kHalf,   ///< activations and weights fp16, sums and the layers behind the global pool fp32
-  kFloat,  ///< all fp32, without TF32
-};
-
 struct GpuOptions {
   GpuPrecision precision = GpuPrecision::kHalf;
   std::uint32_t max_batch = 8;  ///< 1, 2, 4 or 8

@@ -110,6 +110,8 @@ TEST_CASE("faults in the configuration say where and what would be right") {
                   "[::1]:PORT, not '" +
                       std::string(listen) + "'");
   }
+  require_fault("engine:\n  gpu_precision: double\n",
+                "2:18: 'engine.gpu_precision' must be half or float, not 'double'");
   require_fault("engine:\n  onednn: yes\n", "2:11: 'engine.onednn' must be true or false");
   require_fault("a: 1\n---\nb: 2\n", "3:1: one document expected, found more");
 }
@@ -135,5 +137,7 @@ TEST_CASE("keys that wait for a restart are named") {
   CHECK(keys_needing_restart(running, wanted) == std::vector<std::string>{"lanes.cpu"});
   CHECK(running.engine.gpus);
   wanted.engine.gpus = false;
-  CHECK(keys_needing_restart(running, wanted) == std::vector<std::string>{"lanes.cpu", "engine.gpus"});
+  wanted.engine.gpu_precision = "float";
+  CHECK(keys_needing_restart(running, wanted) ==
+        std::vector<std::string>{"lanes.cpu", "engine.gpus", "engine.gpu_precision"});
 }

@@ -54,13 +54,15 @@ TEST_CASE("the fingerprint tells machines, lanes, versions and GPUs apart") {
   CHECK(here == machine_fingerprint("/", 1, "1.0"));
   CHECK(here != machine_fingerprint("/", 2, "1.0"));
   CHECK(here != machine_fingerprint("/", 1, "1.1"));
-  const auto with = [](const std::string& model, const std::string& driver) {
-    return machine_fingerprint("/", 1, "1.0", {{"cuda:0", model, driver, "0000:01:00.0", 1}});
+  const auto with = [](const std::string& model, const std::string& driver,
+                       const std::string& precision = "half") {
+    return machine_fingerprint("/", 1, "1.0", {{"cuda:0", model, driver, "0000:01:00.0", 1}}, precision);
   };
   CHECK(with("A", "535") == with("A", "535"));
   CHECK(with("A", "535") != here);
   CHECK(with("A", "535") != with("B", "535"));
   CHECK(with("A", "535") != with("A", "550"));
+  CHECK(with("A", "535") != with("A", "535", "float"));
 }
 
 TEST_CASE(
