@@ -33,6 +33,11 @@ Result<MappedFrame> MappedFrame::map(int fd, std::uint64_t bytes) {
     return invalid("the frame holds " + std::to_string(status.st_size) + " bytes, its format needs " +
                    std::to_string(bytes));
   }
+  // Reading a hole would allocate its page on our account, for as long as the application keeps the file. The
+  // seals keep it from making holes later.
+  constexpr std::uint64_t kBlock = 512;  // of st_blocks
+  if (static_cast<std::uint64_t>(status.st_blocks) * kBlock < bytes)
+    return invalid("the frame has holes: write all of its bytes, zeros too");
   // munmap of huge pages takes whole ones only, whose size is not ours to know.
   struct statfs system {};
   if (fstatfs(fd, &system) != 0 || system.f_type == HUGETLBFS_MAGIC)

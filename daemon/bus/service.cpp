@@ -124,8 +124,8 @@ std::string Service::publish_session(std::shared_ptr<control::Session> session) 
     sessions_.emplace(session->identity().id, object);
     closed_meanwhile = session->closed();
   }
-  // A shutdown on the main thread may have closed it before it had an object to announce that on.
-  if (closed_meanwhile) session_closed(*session, "service stopping");
+  // Another thread may have closed it before it had an object to announce that on.
+  if (closed_meanwhile) session_closed(*session, session->close_reason());
   return SessionObject::path_of(*session);
 }
 

@@ -88,11 +88,12 @@ Result<void> read_all(const Dictionary& dictionary, const std::map<std::string, 
 
 using policy::Contract;
 
-/// A whole number in [1, 2^32) into an unsigned member; policy::validate() has the narrower range.
+/// A whole number into an unsigned member; policy::validate() may have a narrower range.
 template <class Target>
-Reader<Contract> whole(Target Contract::*member, std::int64_t low) {
+Reader<Contract> whole(Target Contract::*member, std::int64_t low,
+                       std::int64_t high = std::numeric_limits<std::uint32_t>::max()) {
   return [=](Contract& contract, const std::string& name, const sdbus::Variant& value) -> Result<void> {
-    const auto number = read_integer(name, value, low, std::numeric_limits<std::uint32_t>::max());
+    const auto number = read_integer(name, value, low, high);
     if (!number) return number.error();
     contract.*member = static_cast<std::uint32_t>(*number);
     return {};
@@ -128,7 +129,7 @@ const std::map<std::string, Reader<Contract>>& contract_readers() {
       {key::kPeriodUs, duration(&Contract::period_us)},
       {key::kObjective, word(&Contract::objective, policy::parse_objective)},
       {key::kPercentile, fraction(&Contract::percentile)},
-      {key::kPriority, whole(&Contract::priority, 1)},
+      {key::kPriority, whole(&Contract::priority, 1, policy::kMaxPriority)},
       {key::kWhenLate, word(&Contract::when_late, policy::parse_when_late)},
       {key::kLevel, whole(&Contract::level, 0)},
       {key::kProcessor, [](Contract& contract, const std::string& name, const sdbus::Variant& value) {

@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string_view>
@@ -29,6 +32,7 @@ LogOptions read_log(YamlMap map) {
 FamilyOptions read_families(YamlMap map) {
   FamilyOptions families;
   map.read("roots", families.roots);
+  if (families.roots.empty()) map.fail(map.take("roots"), "roots", "must list at least one directory");
   for (const std::string& root : families.roots) {
     if (root.empty() || root.front() != '/') {
       map.fail(map.take("roots"), "roots", "must list absolute directories, not '" + root + "'");
@@ -153,8 +157,14 @@ Result<ServiceOptions> parse_service(const std::string& text, const std::string&
 }
 
 Result<ServiceOptions> read_service(const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored))
+    return Error{ErrorCode::kInvalidArgument, path + ": cannot be read: it is a directory"};
   std::ifstream file(path, std::ios::binary);
-  if (!file) return Error{ErrorCode::kNotFound, path + ": cannot be read"};
+  if (!file) {
+    const auto code = errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kInvalidArgument;
+    return Error{code, path + ": cannot be read: " + std::strerror(errno)};
+  }
   std::ostringstream text;
   text << file.rdbuf();
   return parse_service(text.str(), path);

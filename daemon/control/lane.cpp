@@ -5,12 +5,23 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 
 namespace dofa::control {
 namespace {
 
 /// How long a lane sleeps where nothing wakes it; only bounds how late it notices that it should stop.
 constexpr std::int64_t kPatienceUs = 1'000'000;
+
+/// What `act` returns; an exception (memory) is the frames' own failure and not the service's.
+template <class Act>
+auto contain(Act&& act) -> decltype(act()) {
+  try {
+    return act();
+  } catch (const std::exception& fault) {
+    return Error{ErrorCode::kFailed, std::string("running the frame: ") + fault.what()};
+  }
+}
 
 }  // namespace
 
@@ -81,27 +92,31 @@ void Lane::serve(const Job& job) {
     frame->answer.processor = setup_.processor;
   }
   engine::Runner* runner = batch.entries[0].session->family().runners[setup_.index].get();
-  // The policy sends nothing where a family does not run; were it wrong, this processor would be the wrong
-  // one.
-  const auto prepared = runner != nullptr ? prepare(batch, *runner, job.level)
-                                          : Error{ErrorCode::kNotReady, "no runner on " + setup_.processor};
+  // The policy sends nothing where a family does not run; were it wrong, the processor is none the worse for
+  // it.
+  const Result<void> prepared = runner != nullptr
+                                    ? contain([&] { return prepare(batch, *runner, job.level); })
+                                    : Error{ErrorCode::kFailed, "no runner on " + setup_.processor};
   if (!prepared || batch.count == 0) {
     busy_since_us_.store(0, std::memory_order_relaxed);
-    if (!prepared) give_back(batch, prepared.error());
+    if (!prepared) end(batch, prepared.error());
     return;
   }
   const std::int64_t ready = now_us();
-  const auto logits = runner->run_batch(job.level, batch.count);
+  const auto logits = contain([&] { return runner->run_batch(job.level, batch.count); });
   const std::int64_t inference_us = now_us() - ready;
   busy_since_us_.store(0, std::memory_order_relaxed);
   for (std::uint32_t i = 0; i < batch.count; ++i) batch.entries[i].frame->answer.inference_us = inference_us;
   if (logits) {
     answer(batch, *logits);
-  } else if (is_loss(logits.error())) {
-    give_back(batch, logits.error());
   } else {
-    refuse(batch, logits.error());
+    end(batch, logits.error());
   }
+}
+
+void Lane::end(Batch& batch, const Error& error) {
+  if (is_loss(error)) return give_back(batch, error);
+  refuse(batch, error);
 }
 
 /// Puts the frames into the runner. One that cannot be is answered with its own error and leaves the batch;
@@ -155,12 +170,7 @@ void Lane::give_back(Batch& batch, const Error& error) {
     frames[i] = batch.entries[i].frame;
     frames[i]->session = std::move(batch.entries[i].session);
   }
-  const std::span<Frame* const> left(frames.data(), batch.count);
-  if (setup_.lost) return setup_.lost(error, left);
-  for (Frame* frame : left) {
-    scheduler_.dropped(*frame->session, frame->arrival_us);
-    end_frame(*frame, error);
-  }
+  setup_.lost(error, std::span<Frame* const>(frames.data(), batch.count));
 }
 
 }  // namespace dofa::control

@@ -43,6 +43,7 @@ class Lane {
   void serve(const Job& job);
   Result<void> prepare(Batch& batch, engine::Runner& runner, std::uint32_t level);
   void answer(Batch& batch, std::span<const float> logits);
+  void end(Batch& batch, const Error& error);
   void refuse(Batch& batch, const Error& error);
   void give_back(Batch& batch, const Error& error);
   [[nodiscard]] bool is_loss(const Error& error) const;

@@ -78,8 +78,12 @@ Runtime::Runtime(config::ServiceOptions options, Environment environment)
             [this](const auto& family) { publish_profile(family); }),
       refiner_(processors_, scheduler_, families_, watcher_, keeper_,
                [this](const auto& family) { publish_profile(family); }) {
-  for (std::uint32_t lane = 0; lane < processors_.lane_count(); ++lane) {
-    lanes_.push_back(std::make_unique<Lane>(lane_setup(lane), scheduler_));
+  try {
+    for (std::uint32_t lane = 0; lane < processors_.lane_count(); ++lane)
+      lanes_.push_back(std::make_unique<Lane>(lane_setup(lane), scheduler_));
+  } catch (...) {  // no thread to be had: those that run already would wait for work for ever
+    scheduler_.stop();
+    throw;
   }
 }
 
@@ -165,18 +169,18 @@ std::vector<std::shared_ptr<const LoadedFamily>> Runtime::families() const {
 }
 
 Result<void> Runtime::unload_family(const std::string& name, bool force) {
-  const auto family = families_.find(name);
-  if (!family) return Error{ErrorCode::kNotFound, "no family '" + name + "' is loaded"};
+  std::shared_ptr<LoadedFamily> family;
   const auto uses = [&](const Session& session) { return &session.family() == family.get(); };
-  if (!force) {
-    const auto all = sessions();
-    const auto users =
-        std::count_if(all.begin(), all.end(), [&](const auto& session) { return uses(*session); });
-    if (users > 0) {
+  {
+    const std::lock_guard lock(mutex_);  // nobody opens a session on it after it was found unused
+    family = families_.find(name);
+    if (!family) return Error{ErrorCode::kNotFound, "no family '" + name + "' is loaded"};
+    const auto users = std::count_if(sessions_.begin(), sessions_.end(),
+                                     [&](const auto& entry) { return uses(*entry.second); });
+    if (users > 0 && !force)
       return Error{ErrorCode::kBusy, std::to_string(users) + " sessions use the family '" + name + "'"};
-    }
+    families_.remove(name);
   }
-  families_.remove(name);
   close_matching("family unloaded", uses);
   gpus_.detach(family);
   spdlog::info("family '{}' unloaded", name);
@@ -203,9 +207,9 @@ Result<void> Runtime::check_limits(const SessionRequest& request) const {
 
 Result<std::shared_ptr<Session>> Runtime::open_session(SessionRequest request) {
   if (auto named = check_application(request.application); !named) return named.error();
+  const std::lock_guard lock(mutex_);
   const auto family = families_.find(request.family);
   if (!family) return Error{ErrorCode::kNotFound, "no family '" + request.family + "' is loaded"};
-  const std::lock_guard lock(mutex_);
   if (auto room = check_limits(request); !room) return room.error();
   const auto opened = scheduler_.open(request.contract, family->profile());
   if (!opened) return opened.error();
@@ -224,10 +228,10 @@ Result<void> Runtime::set_contract(const std::shared_ptr<Session>& session,
 }
 
 void Runtime::close_session(const std::shared_ptr<Session>& session, const std::string& reason) {
-  const policy::SessionStats stats = session->stats();  // a closed session has none
-  if (!session->close()) return;
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(mutex_);                   // totals() counts it open or closed, never neither
+    const policy::SessionStats stats = session->stats();  // a closed session has none
+    if (!session->close(reason)) return;
     add(closed_totals_, stats);
     sessions_.erase(session->identity().id);
   }

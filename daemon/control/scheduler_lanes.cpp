@@ -11,6 +11,10 @@
 namespace dofa::control {
 namespace {
 
+/// Of bells before a lane looks at its frames: enough for all the sessions of an ordinary service. What is
+/// left rings on when the lane sleeps again.
+constexpr int kMostRounds = 4;
+
 constexpr std::int64_t kHurryUs =
     10'000;  // between two plans out of turn: where no move helps, frames stay late
 
@@ -98,7 +102,8 @@ std::unique_lock<std::mutex> Scheduler::sleep_until_work(LaneQueue& queue, std::
     if (rung.empty()) continue;
     lock.unlock();
     hear(rung);
-    while (rung.size() >= LaneSleep::kMostBells) hear(rung = queue.sleep.wait(0));
+    for (int round = 1; round < kMostRounds && rung.size() >= LaneSleep::kMostBells; ++round)
+      hear(rung = queue.sleep.wait(0));
     lock.lock();
   }
   return lock;

@@ -25,12 +25,13 @@ struct SessionIdentity {
   std::string application;  ///< printable
 };
 
-/// How long the preprocessing of a session's frames takes (c of the policy): smoothed, for the latest format
-/// and size.
+/// How long the preprocessing of a session's frames takes (c of the policy): smoothed for the latest format
+/// and size; of others it is expected to take as long a pixel.
 class PreparationTime {
  public:
   [[nodiscard]] double expected_us(const engine::ImageLayout& layout) const {
-    return layout == layout_ ? us_ : 0.0;
+    if (layout == layout_ || us_ == 0) return us_;
+    return us_ * pixels(layout) / std::max(1.0, pixels(layout_));
   }
   void learn(const engine::ImageLayout& layout, double us) {
     us_ = layout == layout_ ? us_ + (std::min(us, 4 * us_ + kSlackUs) - us_) / 8
@@ -41,6 +42,10 @@ class PreparationTime {
   void doubt() { us_ *= 0.8; }
 
  private:
+  static double pixels(const engine::ImageLayout& layout) {
+    return static_cast<double>(layout.width) * static_cast<double>(layout.height);
+  }
+
   static constexpr double kSlackUs = 100;
   engine::ImageLayout layout_;
   double us_ = 0;
@@ -74,8 +79,15 @@ class Session {
   [[nodiscard]] std::int64_t expected_latency_us() const;
 
   [[nodiscard]] bool closed() const { return closed_.load(std::memory_order_acquire); }
-  /// True for the one call that closed it.
-  bool close() { return !closed_.exchange(true, std::memory_order_acq_rel); }
+  /// True for the one call that closed it. Calls come one at a time, from the runtime under its lock.
+  bool close(std::string reason = {}) {
+    if (closed()) return false;
+    close_reason_ = std::move(reason);
+    closed_.store(true, std::memory_order_release);
+    return true;
+  }
+  /// Of a closed session.
+  [[nodiscard]] const std::string& close_reason() const { return close_reason_; }
 
   std::uint32_t waiting = 0;          ///< frames queued; the scheduler's, under its lock
   PreparationTime prepare;            ///< likewise
@@ -90,6 +102,7 @@ class Session {
   Scheduler& scheduler_;
   std::atomic<std::uint32_t> level_ = 0;
   std::atomic<std::uint32_t> processor_ = 0;
+  std::string close_reason_;  ///< written before closed_ is set, never after
   std::atomic<bool> closed_ = false;
 };
 

@@ -10,18 +10,22 @@
 namespace dofa::policy {
 namespace {
 
-constexpr int kMostPlacements = 20'000;
+// Others wait for the answer: the search gives up after so many lanes tried. Where there is room for all, it
+// seldom tries more than every lane once a session.
+constexpr int kMostPlacements = 4'000;
+constexpr int kMostOfNearest = 200;  // and that; for each of some forty contracts on the way to the nearest
 
 /// Depth-first search for a placement. Adding a session never makes a lane easier, so a lane that is too full
 /// cuts.
 class Placement {
  public:
   Placement(std::span<const Applicant> applicants, std::span<const LaneSpec> lanes,
-            std::span<const SlowdownFilter> slowdowns, double capacity)
+            std::span<const SlowdownFilter> slowdowns, double capacity, int& left)
       : applicants_(applicants),
         lanes_(lanes),
         slowdowns_(slowdowns),
         capacity_(capacity),
+        left_(left),
         on_lane_(lanes.size()) {
     lane_of_.assign(applicants.size(), 0);
   }
@@ -33,7 +37,7 @@ class Placement {
       if (!lanes_[lane].usable) continue;
       if (applicant.processor && *applicant.processor != lanes_[lane].processor) continue;
       if (applicant.lane && *applicant.lane != lane) continue;
-      if (++tried_ > kMostPlacements) return false;
+      if (--left_ < 0) return false;
       std::optional<Demand> demand = cheapest(applicant, lanes_[lane].processor);
       if (!demand) continue;
       on_lane_[lane].push_back(std::move(*demand));
@@ -64,9 +68,9 @@ class Placement {
   std::span<const LaneSpec> lanes_;
   std::span<const SlowdownFilter> slowdowns_;
   double capacity_;
+  int& left_;  ///< placements that may still be tried
   std::vector<std::vector<Demand>> on_lane_;
   std::vector<std::uint32_t> lane_of_;
-  int tried_ = 0;
 };
 
 /// The smallest value in (from, kMaxContractTimeUs] on a 1 % ladder with which `fits` holds; fits must be
@@ -126,7 +130,8 @@ PlannedSession planned(const Applicant& applicant, std::uint32_t processor) {
 std::optional<std::vector<std::uint32_t>> admit(std::span<const Applicant> applicants,
                                                 std::span<const LaneSpec> lanes,
                                                 std::span<const SlowdownFilter> slowdowns, double capacity) {
-  Placement placement(applicants, lanes, slowdowns, capacity);
+  int left = kMostPlacements;
+  Placement placement(applicants, lanes, slowdowns, capacity, left);
   if (!placement.search()) return std::nullopt;
   return placement.lane_of();
 }
@@ -139,7 +144,8 @@ std::optional<Contract> nearest_contract(std::span<const Applicant> applicants,
   const auto fits = [&](const Contract& contract) {
     trial.back().contract = contract;
     if (contract.period_us) trial.back().period_us = static_cast<double>(*contract.period_us);
-    return admit(trial, lanes, slowdowns, capacity).has_value();
+    int left = kMostOfNearest + static_cast<int>(trial.size() * lanes.size());
+    return Placement(trial, lanes, slowdowns, capacity, left).search();
   };
   std::optional<Contract> nearest;
   double distance = 0;

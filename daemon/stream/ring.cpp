@@ -82,7 +82,12 @@ Ring::Ring(control::Runtime& runtime, std::shared_ptr<control::Session> session,
   std::memcpy(memory_.data(), &head, sizeof head);
 }
 
-Ring::~Ring() = default;
+Ring::~Ring() {
+  if (!pixels_over_) return;
+  for (std::uint32_t index = 0; index < layout_.slots; ++index)
+    memory_.release(static_cast<std::uint64_t>(slot_at(index) - memory_.data()) + layout_.pixels_offset,
+                    layout_.pixels_bytes);
+}
 
 std::byte* Ring::slot_at(std::uint32_t index) const {
   return memory_.data() + layout_.slots_offset + index * layout_.slot_bytes;

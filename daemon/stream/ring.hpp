@@ -33,6 +33,9 @@ class Ring : public std::enable_shared_from_this<Ring> {
   /// Tells the application that the stream has ended. Frames on their way are answered into its memory all
   /// the same.
   void hang_up() const;
+  /// The stream is over for its application: the pixels' pages are given back with the ring, also where the
+  /// application keeps the memory open, which would be charged to us for as long. Results stay readable.
+  void forget_pixels() { pixels_over_ = true; }
   /// True where the application's end is closed.
   [[nodiscard]] bool application_gone() const;
 
@@ -61,10 +64,11 @@ class Ring : public std::enable_shared_from_this<Ring> {
   const SharedMemory memory_;
   const control::UniqueFd doorbell_;
   std::vector<SlotFrame> frames_;  ///< by slot
-  std::mutex visiting_;            ///< guards what follows, and who takes a slot
-  std::uint32_t next_ = 0;         ///< where to look first: behind the slot taken last
-  std::uint32_t fruitless_ = 0;    ///< bells in a row that brought no frame
-  std::uint64_t refused_ = 0;      ///< as the application last said
+  std::atomic<bool> pixels_over_ = false;
+  std::mutex visiting_;          ///< guards what follows, and who takes a slot
+  std::uint32_t next_ = 0;       ///< where to look first: behind the slot taken last
+  std::uint32_t fruitless_ = 0;  ///< bells in a row that brought no frame
+  std::uint64_t refused_ = 0;    ///< as the application last said
 };
 
 }  // namespace dofa::stream

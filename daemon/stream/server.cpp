@@ -145,6 +145,7 @@ std::shared_ptr<Ring> Server::forget(Rings::iterator at) {
   std::shared_ptr<Ring> ring = std::move(at->second);
   rings_.erase(at);
   stop_listening_to(*ring);
+  ring->forget_pixels();
   ring->hang_up();
   closing_.push_back(ring);
   spdlog::debug("session {}: stream closed", ring->session().identity().id);
@@ -208,12 +209,13 @@ bool Server::unmute() {
   const std::lock_guard lock(mutex_);
   if (muted_.empty()) return false;
   const std::int64_t now = control::now_us();
-  std::erase_if(muted_, [&](const Muted& muted) {
+  std::erase_if(muted_, [&](Muted& muted) {
     if (now < muted.until_us) return false;
     const auto at = rings_.find(muted.id);
-    // It can only fail for a ring that was muted twice at once, and is listened to again already.
-    if (at != rings_.end()) (void)listen_to(*at->second, muted.id);
-    return true;
+    if (at == rings_.end() || listen_to(*at->second, muted.id)) return true;
+    if (errno == EEXIST) return true;  // muted twice at once, and listened to again already
+    muted.until_us = now + kMuteUs;    // no memory for it now
+    return false;
   });
   return !muted_.empty();
 }

@@ -36,6 +36,13 @@ SharedMemory::~SharedMemory() {
   if (data_ != nullptr) munmap(data_, size_);
 }
 
+void SharedMemory::release(std::uint64_t offset, std::uint64_t bytes) const {
+  const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  const std::uint64_t first = (offset + page - 1) / page * page;
+  const std::uint64_t end = (offset + bytes) / page * page;
+  if (end > first) (void)madvise(data_ + first, end - first, MADV_REMOVE);
+}
+
 Result<DoorbellPair> make_doorbells() {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return failed("making a doorbell");

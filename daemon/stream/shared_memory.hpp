@@ -23,6 +23,9 @@ class SharedMemory {
 
   [[nodiscard]] std::byte* data() const { return data_; }
   [[nodiscard]] std::uint64_t size() const { return size_; }
+  /// Gives back the whole pages in this range, for everybody who has it mapped: they read as zeros. Best
+  /// effort.
+  void release(std::uint64_t offset, std::uint64_t bytes) const;
   /// The descriptor, to be given away; the mapping stays.
   [[nodiscard]] control::UniqueFd take_fd() { return std::move(fd_); }
 

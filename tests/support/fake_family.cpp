@@ -19,14 +19,20 @@ class FakeRunner : public engine::Runner {
 
   Result<void> prepare(std::uint32_t, const engine::ImageView& image) override {
     family_->gate().pass();
+    if (family_->out_of_memory == 2) fail();
     return load(0, image);
   }
   Result<std::span<const float>> run(std::uint32_t level) override {
     wait(family_->cpu_us * (1 + static_cast<int>(level)));
+    if (family_->out_of_memory > 0) fail();
     return compute(level, 1);
   }
 
  protected:
+  void fail() const {
+    --family_->out_of_memory;
+    throw std::bad_alloc();
+  }
   static void wait(int us) {
     if (us > 0) std::this_thread::sleep_for(std::chrono::microseconds(us));
   }

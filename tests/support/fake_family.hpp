@@ -63,6 +63,8 @@ class FakeFamily final : public engine::Family {
   std::shared_ptr<FakeGpu> gpu;
   /// Of one frame on the CPU at level 0; level 1 takes twice as long.
   std::atomic<int> cpu_us = 0;
+  /// The next frames on the CPU find no memory: at 2 one while it is prepared, at 1 one while it runs.
+  mutable std::atomic<int> out_of_memory = 0;
 
   [[nodiscard]] Gate& gate() const { return gate_; }
 

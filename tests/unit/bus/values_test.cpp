@@ -66,7 +66,8 @@ TEST_CASE("paths hold any name") {
 
 TEST_CASE("a frame is mapped only from a memfd that can neither shrink nor change") {
   const int fd = memfd_create("frame", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  REQUIRE(ftruncate(fd, 4096) == 0);
+  const std::vector<char> zeros(4096);
+  REQUIRE(write(fd, zeros.data(), zeros.size()) == 4096);
   CHECK_FALSE(MappedFrame::map(fd, 4096).ok());
   REQUIRE(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0);
   CHECK_FALSE(MappedFrame::map(fd, 4097).ok());
@@ -75,6 +76,17 @@ TEST_CASE("a frame is mapped only from a memfd that can neither shrink nor chang
   close(fd);
   CHECK(frame->data()[4095] == std::byte{0});  // the mapping outlives the descriptor
   CHECK_FALSE(MappedFrame::map(STDIN_FILENO, 1).ok());
+}
+
+TEST_CASE("a frame with holes is refused: reading them would allocate memory on the service's account") {
+  const int fd = memfd_create("holes", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  REQUIRE(ftruncate(fd, 3 * 4096) == 0);
+  REQUIRE(pwrite(fd, "x", 1, 4096) == 1);
+  REQUIRE(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0);
+  const auto frame = MappedFrame::map(fd, 3 * 4096);
+  close(fd);
+  REQUIRE_FALSE(frame.ok());
+  CHECK(frame.error().message.find("holes") != std::string::npos);
 }
 
 TEST_CASE("keys that are unset return to their defaults before others are set") {
@@ -121,6 +133,7 @@ TEST_CASE("the memory of a user's waiting frames has a limit, of which others' t
 TEST_CASE("a frame keeps its whole memfd in memory, however little of it it needs") {
   const int fd = memfd_create("large", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   REQUIRE(ftruncate(fd, 1 << 20) == 0);
+  REQUIRE(write(fd, "twelve bytes", 12) == 12);
   REQUIRE(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0);
   const auto frame = MappedFrame::map(fd, 12);
   close(fd);

@@ -100,6 +100,7 @@ TEST_CASE("faults in the configuration say where and what would be right") {
   require_fault("limits: 3\n", "1:9: 'limits' must be a map of keys to values");
   require_fault("log:\n  level: loud\n",
                 "2:10: 'log.level' must be debug, info, notice, warning, err or crit, not 'loud'");
+  require_fault("families:\n  roots: []\n", "2:10: 'families.roots' must list at least one directory");
   require_fault("families:\n  roots: models\n", "2:10: 'families.roots' must be a list");
   require_fault("families:\n  roots: [models]\n",
                 "2:10: 'families.roots' must list absolute directories, not 'models'");
@@ -114,6 +115,17 @@ TEST_CASE("faults in the configuration say where and what would be right") {
                 "2:18: 'engine.gpu_precision' must be half or float, not 'double'");
   require_fault("engine:\n  onednn: yes\n", "2:11: 'engine.onednn' must be true or false");
   require_fault("a: 1\n---\nb: 2\n", "3:1: one document expected, found more");
+}
+
+TEST_CASE("a configuration that cannot be read says why, and only a missing one is not found") {
+  const auto directory = read_service("/tmp");
+  REQUIRE_FALSE(directory.ok());
+  CHECK(directory.error().code == ErrorCode::kInvalidArgument);
+  CHECK(directory.error().message == "/tmp: cannot be read: it is a directory");
+  const auto missing = read_service("/nonexistent/dofad.yaml");
+  REQUIRE_FALSE(missing.ok());
+  CHECK(missing.error().code == ErrorCode::kNotFound);
+  CHECK(missing.error().message == "/nonexistent/dofad.yaml: cannot be read: No such file or directory");
 }
 
 TEST_CASE("metrics are served where the configuration says") {

@@ -167,6 +167,19 @@ TEST_CASE("closing hands the waiting frames back, and a frame still running is c
   CHECK(rig.submit(late, session).error().code == ErrorCode::kCancelled);
 }
 
+TEST_CASE("preparation is expected to take as long a pixel in frames of another size") {
+  PreparationTime time;
+  const engine::ImageLayout small{engine::PixelFormat::kRgb8, 100, 100, 300};
+  const engine::ImageLayout large{engine::PixelFormat::kYuyv, 200, 300, 400};
+  CHECK(time.expected_us(small) == 0);
+  time.learn(small, 50);
+  CHECK(time.expected_us(small) == 50);
+  CHECK(time.expected_us(large) == Approx(300));
+  time.learn(large, 600);
+  CHECK(time.expected_us(large) == 600);
+  CHECK(time.expected_us(small) == Approx(100));
+}
+
 TEST_CASE(
     "hopeless frames of a dropping session come out as drops, and one slow preparation does not condemn the "
     "rest") {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What streams may ask for and how they end: deadlines, rates, limits, hang-ups.
+#include <sys/stat.h>
+
 #include <chrono>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <thread>
@@ -158,6 +161,42 @@ TEST_CASE("when a session closes, waiting frames are cancelled, answered, and th
   const auto again = rig.server.open_stream(session, square(16));
   REQUIRE_FALSE(again.ok());
   CHECK(again.error().code == ErrorCode::kCancelled);
+}
+
+TEST_CASE("frames that find no memory fail alone") {
+  Rig rig;
+  RingClient client = rig.open_stream(rig.open_session(lowest_level()), honest_request());
+  rig.family->out_of_memory = 2;
+  for (const std::uint64_t frame : {1U, 2U}) {
+    client.publish(0, frame);
+    client.ring_bell();
+    REQUIRE(client.wait_done(0));
+    CHECK(client.result(0).status == DOFA_STATUS_FAILED);
+    dofa_slot_release(&client.slot(0));
+  }
+  CHECK(serve_honestly(client, 10));
+}
+
+TEST_CASE(
+    "an application that keeps the memory of its closed stream keeps the results, and no pixels on our "
+    "account") {
+  Rig rig;
+  const auto allocated = [](const RingClient& of) {
+    struct stat status {};
+    REQUIRE(fstat(of.ring_fd(), &status) == 0);
+    return static_cast<std::uint64_t>(status.st_blocks) * 512;
+  };
+  RingClient client = rig.open_stream(rig.open_session(lowest_level()), square(256));
+  for (std::uint32_t slot = 0; slot < 4; ++slot) {
+    std::memset(client.pixels(slot), 0xFF, client.ring().pixels_bytes);
+    client.publish(slot, 40 + slot);
+  }
+  client.ring_bell();
+  for (std::uint32_t slot = 0; slot < 4; ++slot) REQUIRE(client.wait_done(slot));
+  CHECK(allocated(client) >= 4 * client.ring().pixels_bytes);
+  client.hang_up();
+  CHECK(eventually([&] { return allocated(client) < client.ring().pixels_bytes; }));
+  for (std::uint32_t slot = 0; slot < 4; ++slot) CHECK(client.result(slot).sequence == 40 + slot);
 }
 
 TEST_CASE("a server that goes while frames are on their way hangs up and leaves them to the runtime") {
