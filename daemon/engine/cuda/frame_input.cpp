@@ -70,6 +70,17 @@ void FrameInput::reserve(std::size_t bytes) {
 
 Result<void> FrameInput::put(const ImageView& image, std::uint32_t resolution, float* to,
                              cudaStream_t stream) {
+  try {
+    return put_in(image, resolution, to, stream);
+  } catch (const Fault& fault) {
+    // A frame too large for what is left of the GPU's memory is no reason to take the GPU from everybody.
+    if (fault.error.code != ErrorCode::kResourceExhausted) throw;
+    return Error{ErrorCode::kFailed, "no room for a frame of this size: " + fault.error.message};
+  }
+}
+
+Result<void> FrameInput::put_in(const ImageView& image, std::uint32_t resolution, float* to,
+                                cudaStream_t stream) {
   const ImageLayout& layout = image.layout;
   if (layout.format == PixelFormat::kFloat32Nchw) {
     const std::size_t values = std::size_t{3} * resolution * resolution;

@@ -18,7 +18,8 @@ class FrameInput {
   FrameInput(const config::Preprocessing& recipe, const std::vector<std::uint32_t>& resolutions);
 
   /// Puts on `stream` what fills `to` (GPU memory, 3 x resolution x resolution floats). Wait for the stream
-  /// before the next call: the pinned copy of the frame is there once.
+  /// before the next call: the pinned copy of the frame is there once. kFailed: no memory for a frame of this
+  /// size; throws Fault for whatever else goes wrong on the GPU.
   Result<void> put(const ImageView& image, std::uint32_t resolution, float* to, cudaStream_t stream);
 
  private:
@@ -35,6 +36,7 @@ class FrameInput {
     DeviceBuffer memory;
   };
 
+  Result<void> put_in(const ImageView& image, std::uint32_t resolution, float* to, cudaStream_t stream);
   const Size& size_for(std::uint32_t width, std::uint32_t height);
   Size plan_size(std::uint32_t width, std::uint32_t height) const;
   void reserve(std::size_t bytes);

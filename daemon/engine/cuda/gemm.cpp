@@ -83,7 +83,11 @@ struct Gemms::Problem {
 Gemms::Gemms(std::shared_ptr<GemmChoices> choices)
     : choices_(std::move(choices)), workspace_(kWorkspaceBytes) {
   cublasLtHandle_t handle = nullptr;
-  check_blas(cublasLtCreate(&handle), "starting cuBLASLt");
+  const cublasStatus_t started = cublasLtCreate(&handle);
+  // It says so too where the GPU has no memory left for it; a GPU that is gone shows in the next call.
+  if (started == CUBLAS_STATUS_NOT_INITIALIZED)
+    throw Fault{{ErrorCode::kResourceExhausted, "starting cuBLASLt: no room, or no GPU"}};
+  check_blas(started, "starting cuBLASLt");
   handle_.reset(handle);
 }
 
