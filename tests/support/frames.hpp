@@ -46,14 +46,15 @@ class SolidFrame {
   std::vector<std::byte> pixels_;
 };
 
-/// A file descriptor of its own, closed with the object.
+/// Zeros without holes in a file descriptor of its own, closed with the object.
 class Memfd {
  public:
   static constexpr int kAllSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
   explicit Memfd(std::size_t bytes, int seals = kAllSeals)
       : fd_(memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING)) {
-    if (fd_ < 0 || ftruncate(fd_, static_cast<off_t>(bytes)) != 0 || fcntl(fd_, F_ADD_SEALS, seals) != 0) {
+    if (fd_ < 0 || posix_fallocate(fd_, 0, static_cast<off_t>(bytes)) != 0 ||
+        fcntl(fd_, F_ADD_SEALS, seals) != 0) {
       throw std::runtime_error("memfd");
     }
   }
