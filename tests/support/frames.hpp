@@ -53,7 +53,7 @@ class Memfd {
 
   explicit Memfd(std::size_t bytes, int seals = kAllSeals)
       : fd_(memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING)) {
-    if (fd_ < 0 || posix_fallocate(fd_, 0, static_cast<off_t>(bytes)) != 0 ||
+    if (fd_ < 0 || (bytes > 0 && posix_fallocate(fd_, 0, static_cast<off_t>(bytes)) != 0) ||
         fcntl(fd_, F_ADD_SEALS, seals) != 0) {
       throw std::runtime_error("memfd");
     }
