@@ -83,6 +83,7 @@ Service::~Service() {
   }
   tasks_changed_.notify_all();
   task_thread_.join();
+  infer_.replies->stop();
   connection_->leaveEventLoop();
   bus_thread_.join();
   authority_.reset();              // nobody asks any more; what polkit has not decided is answered
@@ -117,7 +118,7 @@ void Service::run_tasks() {
 
 std::string Service::publish_session(std::shared_ptr<control::Session> session) {
   auto object =
-      std::make_shared<SessionObject>(*connection_, runtime_, streams_, *authority_, pinned_, session);
+      std::make_shared<SessionObject>(*connection_, runtime_, streams_, *authority_, infer_, session);
   bool closed_meanwhile = false;
   {
     const std::lock_guard lock(mutex_);

@@ -63,7 +63,7 @@ class Service final : public control::RuntimeListener {
   const ServiceOptions options_;
   std::unique_ptr<sdbus::IConnection> connection_;
   std::unique_ptr<Authority> authority_;
-  const std::shared_ptr<PinnedMemory> pinned_ = std::make_shared<PinnedMemory>();
+  const InferParts infer_{std::make_shared<PinnedMemory>(), std::make_shared<Replies>()};
   std::unique_ptr<ManagerObject> manager_;
   std::unique_ptr<LogControlObject> log_control_;
   std::unique_ptr<OwnerWatch> owner_watch_;

@@ -2,6 +2,7 @@
 #include "daemon/bus/session_object.hpp"
 
 #include <limits>
+#include <optional>
 
 #include "daemon/bus/caller.hpp"
 #include "daemon/bus/family_object.hpp"
@@ -11,12 +12,14 @@
 namespace dofa::bus {
 namespace {
 
-/// One Infer call on its way: owns the mapping and the reply, and itself once submitted.
-class InferFrame final : public control::Frame {
+/// One Infer call on its way: owns the mapping and the reply, and itself while it is submitted.
+class InferFrame final : public control::Frame, public Replies::Reply {
  public:
-  InferFrame(MappedFrame pixels, PinnedMemory::Lease lease, SessionObject::InferReply reply,
-             const FrameFormat& format, std::shared_ptr<control::Session> asked_of)
-      : lease_(std::move(lease)),
+  InferFrame(std::shared_ptr<Replies> replies, MappedFrame pixels, PinnedMemory::Lease lease,
+             SessionObject::InferReply reply, const FrameFormat& format,
+             std::shared_ptr<control::Session> asked_of)
+      : replies_(std::move(replies)),
+        lease_(std::move(lease)),
         pixels_(std::move(pixels)),
         reply_(std::move(reply)),
         asked_of_(std::move(asked_of)) {
@@ -25,36 +28,44 @@ class InferFrame final : public control::Frame {
     relative_deadline_us = format.deadline_us;
   }
 
-  SessionObject::InferReply& reply() { return reply_; }
-
+  /// `result` is this frame's own `answer`; of what it refers to, nothing outlives this call.
   void done(const Error* error, const control::FrameAnswer& result) noexcept override {
+    if (error != nullptr) error_ = *error;
+    processor_ = result.processor;
+    const std::shared_ptr<Replies> replies = replies_;  // this frame may be gone before post() returns
+    replies->post(std::unique_ptr<Replies::Reply>(this));
+  }
+
+  void send() noexcept override {
     guard_async("Infer", reply_, [&] {
-      if (error != nullptr) throw to_dbus(*error);
+      if (error_) throw to_dbus(*error_);
       std::vector<sdbus::Struct<std::uint32_t, double>> top;
-      for (std::uint32_t i = 0; i < result.top_count; ++i) {
+      for (std::uint32_t i = 0; i < answer.top_count; ++i) {
         top.emplace_back(
-            std::make_tuple(result.top[i].index, static_cast<double>(result.top[i].probability)));
+            std::make_tuple(answer.top[i].index, static_cast<double>(answer.top[i].probability)));
       }
-      reply_.returnResults(top, info(result));
+      reply_.returnResults(top, info(answer));
     });
-    delete this;
   }
 
  private:
-  Dictionary info(const control::FrameAnswer& result) const {
+  [[nodiscard]] Dictionary info(const control::FrameAnswer& result) const {
     const auto time = [](std::int64_t us) {
       return sdbus::Variant{static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0))};
     };
     return {{"sequence", sdbus::Variant{result.sequence}},
             {"level", sdbus::Variant{result.level}},
             {"subnet", sdbus::Variant{asked_of_->family().family->levels()[result.level].name}},
-            {"processor", sdbus::Variant{std::string(result.processor)}},
+            {"processor", sdbus::Variant{processor_}},
             {"late", sdbus::Variant{result.late}},
             {"queue-us", time(result.queue_us)},
             {"preprocess-us", time(result.preprocess_us)},
             {"inference-us", time(result.inference_us)}};
   }
 
+  const std::shared_ptr<Replies> replies_;
+  std::optional<Error> error_;
+  std::string processor_;      // short: it allocates nothing
   PinnedMemory::Lease lease_;  // given back after the memory
   MappedFrame pixels_;
   SessionObject::InferReply reply_;
@@ -64,13 +75,13 @@ class InferFrame final : public control::Frame {
 }  // namespace
 
 SessionObject::SessionObject(sdbus::IConnection& connection, control::Runtime& runtime,
-                             control::StreamGate& streams, Authority& authority,
-                             std::shared_ptr<PinnedMemory> pinned, std::shared_ptr<control::Session> session)
+                             control::StreamGate& streams, Authority& authority, InferParts parts,
+                             std::shared_ptr<control::Session> session)
     : AdaptorInterfaces(connection, sdbus::ObjectPath{path_of(*session)}),
       runtime_(runtime),
       streams_(streams),
       authority_(authority),
-      pinned_(std::move(pinned)),
+      infer_(std::move(parts)),
       session_(std::move(session)) {
   registerAdaptor();
   emitInterfacesAddedSignal();
@@ -127,16 +138,17 @@ void SessionObject::Infer(InferReply&& reply, sdbus::UnixFd frame, Dictionary fo
                                                         std::to_string(limits.frame_bytes)});
     }
     auto pixels = require(MappedFrame::map(frame.get(), checked.bytes));
-    auto lease = pinned_->take(session_->identity().uid, pixels.pinned_bytes(), limits.ring_bytes_per_uid);
+    auto lease =
+        infer_.pinned->take(session_->identity().uid, pixels.pinned_bytes(), limits.ring_bytes_per_uid);
     if (!lease) {
       throw to_dbus({ErrorCode::kResourceExhausted,
                      "limits.ring_bytes_per_uid: this user's waiting frames would keep more than " +
                          std::to_string(limits.ring_bytes_per_uid) + " bytes in memory"});
     }
-    auto call = std::make_unique<InferFrame>(std::move(pixels), std::move(*lease), std::move(reply), checked,
-                                             session_);
+    auto call = std::make_unique<InferFrame>(infer_.replies, std::move(pixels), std::move(*lease),
+                                             std::move(reply), checked, session_);
     const auto submitted = runtime_.submit(session_, *call);
-    InferFrame& mine = *call.release();  // done() deletes it, whatever happened
+    InferFrame& mine = *call.release();  // done() passes it on, whatever happened
     if (!submitted) mine.done(&submitted.error(), mine.answer);
   });
 }

@@ -9,12 +9,19 @@
 
 #include "daemon/bus/authority.hpp"
 #include "daemon/bus/pinned_memory.hpp"
+#include "daemon/bus/replies.hpp"
 #include "daemon/bus/values.hpp"
 #include "daemon/control/runtime.hpp"
 #include "daemon/control/stream_gate.hpp"
 #include "dbus/session_adaptor.hpp"
 
 namespace dofa::bus {
+
+/// What all sessions' Infer calls share.
+struct InferParts {
+  std::shared_ptr<PinnedMemory> pinned;
+  std::shared_ptr<Replies> replies;
+};
 
 class SessionObject final
     : public sdbus::AdaptorInterfaces<org::dofa::Dofa1::Session_adaptor, sdbus::ManagedObject_adaptor>,
@@ -26,8 +33,7 @@ class SessionObject final
   using InferReply = sdbus::Result<std::vector<sdbus::Struct<std::uint32_t, double>>, Dictionary>;
 
   SessionObject(sdbus::IConnection& connection, control::Runtime& runtime, control::StreamGate& streams,
-                Authority& authority, std::shared_ptr<PinnedMemory> pinned,
-                std::shared_ptr<control::Session> session);
+                Authority& authority, InferParts parts, std::shared_ptr<control::Session> session);
   ~SessionObject();
 
   static std::string path_of(const control::Session& session);
@@ -68,7 +74,7 @@ class SessionObject final
   control::Runtime& runtime_;
   control::StreamGate& streams_;
   Authority& authority_;
-  const std::shared_ptr<PinnedMemory> pinned_;
+  const InferParts infer_;
   const std::shared_ptr<control::Session> session_;
 };
 
