@@ -55,9 +55,10 @@ class Connection {
   ~Connection();
 
   /// Stands around synchronous calls and subscriptions made on any thread but the bus's. While such a call
-  /// waits, it reads whatever else comes in, and the bus's thread sleeps on (sdbus-c++ before 2.0, its issue
-  /// 390): a signal or another call's answer would lie there until the next message. At its end the bus's
-  /// thread is made to look.
+  /// waits, it reads whatever else comes in, and the bus's thread sleeps on: a signal or another call's
+  /// answer would lie there until the next message. At its end the bus's thread is made to look.
+  /// sdbus-c++ 1.x never does that itself (its issue 390); 2.1 does after calls that succeed, not after
+  /// failed ones, nor subscriptions.
   class Use {
    public:
     explicit Use(Connection& connection) : connection_(connection) {}

@@ -125,8 +125,8 @@ config::OfaSupernet strides_of(const Arguments& arguments) {
   const auto is_stride = [](std::int64_t stride) { return stride == 1 || stride == 2; };
   if (given.size() != strides.stage_strides.size() || !std::ranges::all_of(given, is_stride))
     throw UsageError{"--stage-strides takes five numbers, each 1 or 2"};
-  std::ranges::transform(given, strides.stage_strides.begin(),
-                         [](std::int64_t stride) { return static_cast<std::uint8_t>(stride); });
+  for (std::size_t stage = 0; stage < strides.stage_strides.size(); ++stage)
+    strides.stage_strides[stage] = static_cast<std::uint8_t>(given[stage]);
   return strides;
 }
 

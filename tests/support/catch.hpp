@@ -8,6 +8,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
+using Catch::Approx;  // as Catch2 2.13 has it
 #else
 #include <catch2/catch.hpp>
 namespace Catch {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The probes of the CPU and the kernel, each alone on a fake root, with numbers worked out by hand.
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "daemon/monitor/cpu_probe.hpp"
 #include "daemon/monitor/kernel_probe.hpp"

@@ -153,10 +153,11 @@ TEST_CASE("multiply-accumulates and parameters are those the original code count
 }
 
 TEST_CASE("preprocessing the reference photos gives the reference inputs") {
-  const auto [name, photos] = GENERATE(
-      std::pair{"reference/ofa", std::array{"n01443537_goldfish.JPEG", "n02123045_tabby.JPEG"}},
-      std::pair{"reference/ofa_legacy", std::array{"n02391049_zebra.JPEG", "n04285008_sports_car.JPEG"}});
-  const std::string folder = shared_path(name);
+  // No pairs: Catch2 3 prints what is generated, and LibTorch's own << for pairs cannot print these.
+  const bool legacy = GENERATE(false, true);
+  const auto photos = legacy ? std::array{"n02391049_zebra.JPEG", "n04285008_sports_car.JPEG"}
+                             : std::array{"n01443537_goldfish.JPEG", "n02123045_tabby.JPEG"};
+  const std::string folder = shared_path(legacy ? "reference/ofa_legacy" : "reference/ofa");
   if (folder.empty()) return;
   const auto expected = checkpoint::read_checkpoint(folder + "/expected.pt");
   REQUIRE(expected.ok());
