@@ -126,6 +126,21 @@ void send(client::Stream& stream, FrameSource& source, Report& report) {
   report.count_submitted();
 }
 
+/// A slot has room for the bytes of the largest frame that the service takes, whatever their shape.
+client::Stream open_for(client::Session& session, FrameSource& source) {
+  for (;;) {
+    const auto largest = source.largest();
+    try {
+      return session.open_stream(
+          {.width = largest.width, .height = largest.height, .format = largest.format, .top_k = 1});
+    } catch (const client::Error& error) {
+      const std::string_view why = error.what();
+      const bool too_large = why.starts_with("limits.frame_bytes") || why.starts_with("limits.ring_bytes");
+      if (!too_large || !source.drop_largest(error.what())) throw;
+    }
+  }
+}
+
 /// Takes results until `next`, at least those that are there.
 void take_until(client::Stream& stream, Clock::time_point next, Report& report) {
   while (const auto result = stream.try_take()) report.count(*result);
@@ -157,10 +172,7 @@ int stream_frames(const Context& context, FrameSource& source, const Ending& end
 
   auto client = context.connect();
   auto session = client.open_session("dofactl", family_of(client, context.line).name, contract);
-  // A slot has room for so many bytes, whatever their shape.
-  const auto largest = source.largest();
-  auto stream = session.open_stream(
-      {.width = largest.width, .height = largest.height, .format = largest.format, .top_k = 1});
+  auto stream = open_for(session, source);
 
   Report report(context.json);
   auto next = Clock::now();

@@ -64,6 +64,27 @@ TEST_CASE("dofactl stream sends a folder's pictures in order and sums up what be
   CHECK(frame.format == DOFA_FORMAT_RGB8);
 }
 
+TEST_CASE("dofactl stream names the pictures that are too large for the service, and sends the others") {
+  const PrivateBus bus;
+  FakeService service(bus.address());
+  const Pictures pictures;
+  std::uint32_t widest = 4;
+  service.spoil_rings([&widest](dofa_ring& head) {
+    if (head.width > widest)
+      throw dofa::proto::error("org.dofa.Dofa1.Error.InvalidArgument", "limits.frame_bytes: 60 is above 20");
+  });
+  const std::vector<std::string> words{DOFACTL_PROGRAM, "--bus",  bus.address(), "stream",
+                                       pictures.path(), "--json", "--fps",       "100"};
+  Program program(words);
+  CHECK(program.wait() == 0);
+  CHECK(program.err().find("b.pgm: limits.frame_bytes: 60 is above 20\n") != std::string::npos);
+  CHECK(service.stream()->last_frame().width == 3);
+  widest = 2;
+  Program none(words);
+  CHECK(none.wait() == 1);
+  CHECK(none.err().find("a.pgm: limits.frame_bytes: 60 is above 20\n") != std::string::npos);
+}
+
 TEST_CASE("dofactl stream says what is wrong with its source") {
   const PrivateBus bus;
   FakeService service(bus.address());
