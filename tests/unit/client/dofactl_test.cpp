@@ -106,6 +106,25 @@ TEST_CASE("exit codes tell what kind of failure it was") {
   CHECK(setup.ask({"unload", "plants"}).code == kExitNotFound);
 }
 
+TEST_CASE("a service that does not answer is named, with how long it was waited for") {
+  Setup setup;
+  setup.service.stall(std::chrono::milliseconds(300));
+  const auto result = setup.ask({"--timeout", "0.1", "reload"});
+  CHECK(result.code == kExitTimedOut);
+  CHECK(result.err == "dofactl: dofad did not answer in 0.1 s\n");
+}
+
+TEST_CASE("a closed standard stream is no other descriptor's place") {
+  const Setup setup;
+  const std::string status = "exec '" DOFACTL_PROGRAM "' --bus '" + setup.bus.address() + "' status ";
+  Program no_output({"/bin/sh", "-c", status + ">&-"});
+  CHECK(no_output.wait() == kExitFailed);
+  CHECK(no_output.err() == "dofactl: cannot write to stdout: Bad file descriptor\n");
+  Program no_errors({"/bin/sh", "-c", status + "2>&-"});
+  CHECK(no_errors.wait() == kExitOk);
+  CHECK(no_errors.out().find("cpu") != std::string::npos);
+}
+
 TEST_CASE("administrators' verbs pass on what they are given") {
   Setup setup;
   const auto loaded = setup.ask({"load", "/srv/../srv/pets"});
