@@ -102,7 +102,9 @@ TEST_CASE("exit codes tell what kind of failure it was") {
     CHECK(result.err == "dofactl: told to fail\n");
   }
   setup.service.fail("UnloadFamily", "org.dofa.Dofa1.Error.Busy");
-  CHECK(setup.ask({"unload", "pets"}).code == kExitFailed);
+  const auto busy = setup.ask({"unload", "pets"});
+  CHECK(busy.code == kExitFailed);
+  CHECK(busy.err == "dofactl: told to fail; --force closes its sessions\n");
   CHECK(setup.ask({"unload", "plants"}).code == kExitNotFound);
 }
 
