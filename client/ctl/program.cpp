@@ -46,12 +46,12 @@ int run_verb(const Verb& verb, const std::vector<std::string>& words, bool named
   Context context;
   context.words = words;
   context.line = parse_options(words, known);
+  context.json = context.line.has("--json");
   if (context.line.has("--help") || context.line.has("-h")) {
     context.line = CommandLine(named ? std::vector{std::string(verb.name)} : std::vector<std::string>{}, {});
     return run_help(context);
   }
   check_arguments(verb, context.line.arguments().size());
-  context.json = context.line.has("--json");
   context.color = color_mode(context.line);
   const char* bus = std::getenv("DOFA_BUS");
   context.connect_options.bus =

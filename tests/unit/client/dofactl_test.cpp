@@ -172,6 +172,12 @@ TEST_CASE("help and version need no service") {
   CHECK(run({"version"}).out.starts_with("dofactl "));
   CHECK(run({"--version"}).out == run({"version"}).out);
   json(run({"version", "--json"}).out);
+  const auto verbs = json(run({"help", "--json"}).out)["verbs"];
+  REQUIRE(verbs.size() > 10);
+  CHECK(verbs[0]["name"].as<std::string>() == "status");
+  const auto classify = json(run({"classify", "--help", "--json"}).out)["verbs"];
+  REQUIRE(classify.size() == 1);
+  CHECK(classify[0]["options"][0]["name"].as<std::string>().starts_with("--"));
 }
 
 TEST_CASE("colour is only where it is wanted") {
