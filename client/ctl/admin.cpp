@@ -28,7 +28,13 @@ int run_load(const Context& context) {
 }
 
 int run_unload(const Context& context) {
-  context.connect().unload_family(context.argument(0), context.line.has("--force"));
+  const bool force = context.line.has("--force");
+  try {
+    context.connect().unload_family(context.argument(0), force);
+  } catch (const client::Error& error) {
+    if (error.code() != client::ErrorCode::kBusy || force) throw;
+    throw client::Error(error.code(), std::string(error.what()) + "; --force closes its sessions");
+  }
   confirm(context, context.argument(0));
   return kExitOk;
 }

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <string>
 
 namespace dofa::ctl {
 
@@ -19,6 +20,9 @@ class FrameSource {
 
   /// Of its largest frame.
   [[nodiscard]] virtual client::Submission::Shape largest() const = 0;
+  /// Leaves the largest out, for the reason given: the service takes no frame of its size. False where there
+  /// is nothing to leave out. Before the first advance().
+  virtual bool drop_largest(const std::string& /*why*/) { return false; }
   /// Frames a second as the source states them; nothing where it has no pace of its own.
   [[nodiscard]] virtual std::optional<double> rate() const = 0;
   /// True for a camera: advance() waits for its next frame.

@@ -50,10 +50,44 @@ std::string overview() {
          "  0 ok, 1 failed, 2 usage, 3 not found, 4 not authorised, 5 timed out, 7 dofad not reachable\n";
 }
 
+void write_json(json::Writer& writer, std::span<const Option> options) {
+  writer.key("options").begin_array();
+  for (const auto& option : options) {
+    writer.begin_object().member("name", option.name).member("value", option.value);
+    writer.member("help", option.help).end_object();
+  }
+  writer.end_array();
+}
+
+void write_json(json::Writer& writer, const Verb& verb) {
+  writer.begin_object()
+      .member("name", verb.name)
+      .member("arguments", verb.arguments)
+      .member("summary", verb.summary);
+  write_json(writer, verb.options);
+  writer.end_object();
+}
+
+/// All that is listed, or the one verb.
+void print_json(const Verb* one) {
+  json::Writer writer;
+  writer.begin_object().member("schema", 1).key("verbs").begin_array();
+  for (const auto& verb : verbs()) {
+    if (one != nullptr ? verb.name == one->name : !verb.hidden) write_json(writer, verb);
+  }
+  writer.end_array();
+  write_json(writer, global_options());
+  print(writer.end_object());
+}
+
 }  // namespace
 
 int run_help(const Context& context) {
   const auto& words = context.line.arguments();
+  if (context.json) {
+    print_json(words.empty() ? nullptr : &find_verb(words[0]));
+    return kExitOk;
+  }
   print(words.empty() ? overview() : verb_text(find_verb(words[0])));
   return kExitOk;
 }

@@ -2,6 +2,9 @@
 // The module behind read_image(): the one place that knows OpenCV.
 #include "client/ctl/image.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <fstream>
 #include <opencv2/core/utils/logger.hpp>
@@ -17,7 +20,11 @@ constexpr std::size_t kLargestFile = std::size_t{256} << 20;  // more is no phot
 
 std::vector<unsigned char> contents(const std::filesystem::path& file) {
   std::error_code ignored;
-  if (std::filesystem::is_directory(file, ignored)) throw std::runtime_error("is a directory");
+  const auto status = std::filesystem::status(file, ignored);
+  if (std::filesystem::is_directory(status)) throw std::runtime_error("is a directory");
+  // A pipe or a device could be waited for without end.
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+    throw std::runtime_error("is no regular file");
   errno = 0;
   std::ifstream in(file, std::ios::binary);
   if (!in) throw std::runtime_error(std::generic_category().message(errno));
@@ -31,12 +38,37 @@ std::vector<unsigned char> contents(const std::filesystem::path& file) {
   return data;
 }
 
+/// While it lives, stderr goes nowhere: libpng and others write there what we say ourselves. Nobody else
+/// writes meanwhile.
+class Silence {
+ public:
+  Silence() : kept_(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)) {
+    const int nowhere = kept_ < 0 ? -1 : ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (nowhere < 0) return;
+    ::dup2(nowhere, STDERR_FILENO);
+    ::close(nowhere);
+  }
+  ~Silence() {
+    if (kept_ < 0) return;
+    ::dup2(kept_, STDERR_FILENO);
+    ::close(kept_);
+  }
+  Silence(const Silence&) = delete;
+  Silence& operator=(const Silence&) = delete;
+
+ private:
+  int kept_;
+};
+
 cv::Mat decode(const std::vector<unsigned char>& data) {
   cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);  // what is wrong, we say ourselves
+  const Silence silence;
   try {
     return cv::imdecode(data, cv::IMREAD_COLOR);
   } catch (const cv::Exception& error) {
-    throw std::runtime_error("cannot be decoded: " + error.err);
+    // An assertion of OpenCV's, whose words help nobody.
+    if (error.func == "validateInputImageSize") throw std::runtime_error("is too large to be decoded");
+    return {};
   }
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/ctl/program.hpp"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <clocale>
 #include <cstdlib>
@@ -27,6 +29,14 @@ void check_arguments(const Verb& verb, std::size_t count) {
   if (count > verb.most) throw UsageError("'" + std::string(verb.name) + "' takes fewer arguments" + usage);
 }
 
+/// Takes the places of closed standard streams, so that no socket is opened there and written to. What is
+/// read from or written to them still fails, as it must.
+void fill_standard_streams() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) < 0) (void)::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+  }
+}
+
 }  // namespace
 
 int run_verb(const Verb& verb, const std::vector<std::string>& words, bool named) {
@@ -36,12 +46,12 @@ int run_verb(const Verb& verb, const std::vector<std::string>& words, bool named
   Context context;
   context.words = words;
   context.line = parse_options(words, known);
+  context.json = context.line.has("--json");
   if (context.line.has("--help") || context.line.has("-h")) {
     context.line = CommandLine(named ? std::vector{std::string(verb.name)} : std::vector<std::string>{}, {});
     return run_help(context);
   }
   check_arguments(verb, context.line.arguments().size());
-  context.json = context.line.has("--json");
   context.color = color_mode(context.line);
   const char* bus = std::getenv("DOFA_BUS");
   context.connect_options.bus =
@@ -52,6 +62,7 @@ int run_verb(const Verb& verb, const std::vector<std::string>& words, bool named
 }
 
 int guarded_main(const std::function<int()>& run) {
+  fill_standard_streams();
   ::signal(SIGPIPE, SIG_IGN);  // a write then fails, which print() tells from other failures
   if (std::setlocale(LC_CTYPE, "C.UTF-8") == nullptr) std::setlocale(LC_CTYPE, "");
   try {

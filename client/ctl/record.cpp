@@ -86,22 +86,18 @@ class Recorder {
     output_.write(recording::event_line(now_us(), event));
   }
 
-  /// Everything that can be asked for. Throws client::Error where the service is away.
+  /// Everything that can be asked for. Throws client::Error where the service is away, after having written
+  /// what came before.
   void sample() {
     if (gone_.exchange(false)) forget();
     std::string lines = recording::processors_line(now_us(), client_.service().processors);
-    // The list comes with every family and its labels: seldom, where no event says that it is another.
-    if (sessions_changed_.exchange(false) || now_us() - listed_us_ >= kListUs) {
-      const auto sessions = client_.sessions();
-      listed_us_ = now_us();
-      std::erase_if(tracks_, [&](const auto& track) {
-        return std::ranges::find(sessions, track.first, &client::SessionInfo::id) == sessions.end();
-      });
-      for (const auto& session : sessions) {
-        if (wanted(session.id)) lines += follow(session);
-      }
+    try {
+      look(lines);
+    } catch (...) {
+      sessions_changed_ = true;
+      output_.write(lines);  // what was asked for will not be answered again
+      throw;
     }
-    for (auto& [id, track] : tracks_) lines += frames_of(id, track);
     output_.write(lines);
   }
 
@@ -129,24 +125,38 @@ class Recorder {
     return only_.empty() || std::ranges::find(only_, session) != only_.end();
   }
 
+  void look(std::string& lines) {
+    // The list comes with every family and its labels: seldom, where no event says that it is another.
+    if (sessions_changed_.exchange(false) || now_us() - listed_us_ >= kListUs) {
+      const auto sessions = client_.sessions();
+      listed_us_ = now_us();
+      std::erase_if(tracks_, [&](const auto& track) {
+        return std::ranges::find(sessions, track.first, &client::SessionInfo::id) == sessions.end();
+      });
+      for (const auto& session : sessions) {
+        if (wanted(session.id)) lines += follow(session);
+      }
+    }
+    for (auto& [id, track] : tracks_) lines += frames_of(id, track);
+  }
+
+  /// Changes nothing where it throws.
   std::string follow(const client::SessionInfo& session) {
     std::string lines;
-    auto track = tracks_.find(session.id);
+    const auto track = tracks_.find(session.id);
     if (track == tracks_.end()) {
       try {
-        track = tracks_
-                    .emplace(session.id,
-                             Track{.session = client_.session(session.id), .contract = session.contract})
-                    .first;
+        Track begun{.session = client_.session(session.id), .contract = session.contract};
+        if (std::ranges::find(families_, session.family) == families_.end()) {
+          lines += recording::family_line(now_us(), client_.family(session.family));
+          families_.push_back(session.family);
+        }
+        tracks_.emplace(session.id, std::move(begun));
       } catch (const client::Error& error) {
         if (error.code() == client::ErrorCode::kNotFound) return "";  // gone since it was listed
         throw;
       }
       ++sessions_seen;
-      if (std::ranges::find(families_, session.family) == families_.end()) {
-        lines += recording::family_line(now_us(), client_.family(session.family));
-        families_.push_back(session.family);
-      }
       lines += recording::session_line(now_us(), session);
     } else if (track->second.contract != session.contract) {
       track->second.contract = session.contract;
@@ -226,8 +236,10 @@ int run_record(const Context& context) {
   const Ending ending;
   const auto client = context.connect();
   (void)client.service();  // no file where there is nothing to record
+  const auto only = context.line.all("--session");
+  for (const auto& session : only) (void)client.session(session);  // throws where there is none
   Output output(context.argument(0));
-  Recorder recorder(client, output, context.line.all("--session"));
+  Recorder recorder(client, output, only);
   recorder.start(std::lround(interval * 1e6));
   std::exception_ptr failure;  // of the client's thread; read once that is over
   {
@@ -245,7 +257,9 @@ int run_record(const Context& context) {
         recorder.sample();
       } catch (const client::Error& error) {
         if (error.code() == client::ErrorCode::kNotAuthorized) throw;
-        recorder.forget();  // it is away; the recording goes on when it is back
+        // Away, the recording goes on when it is back. Where it is only slow its sessions live on, and what
+        // was written of them must not be written twice.
+        if (error.code() == client::ErrorCode::kUnreachable) recorder.forget();
       }
       show_progress(recorder);
       const std::int64_t left_ms =

@@ -18,28 +18,33 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMostBytes = std::size_t{1} << 30;  // of decoded images held
 
-std::vector<Image> read_folder(const fs::path& folder) {
+struct Picture {
+  fs::path file;
+  Image image;
+};
+
+std::vector<Picture> read_folder(const fs::path& folder) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (entry.is_regular_file()) files.push_back(entry.path());
   }
   std::ranges::sort(files);
-  std::vector<Image> images;
+  std::vector<Picture> pictures;
   std::size_t bytes = 0;
   for (const auto& file : files) {
     try {
-      images.push_back(read_image(file));
+      pictures.push_back({file, read_image(file)});
     } catch (const client::Error&) {
       throw;
     } catch (const std::runtime_error& error) {
       complain(file.string() + ": " + error.what());
       continue;
     }
-    bytes += images.back().pixels.size();
+    bytes += pictures.back().image.pixels.size();
     if (bytes > kMostBytes) throw std::runtime_error(folder.string() + ": its images take more than 1 GiB");
   }
-  if (images.empty()) throw std::runtime_error(folder.string() + ": has no image that can be decoded");
-  return images;
+  if (pictures.empty()) throw std::runtime_error(folder.string() + ": has no image that can be decoded");
+  return pictures;
 }
 
 client::Submission::Shape shape_of(const Image& image) {
@@ -48,32 +53,41 @@ client::Submission::Shape shape_of(const Image& image) {
 
 class Folder final : public FrameSource {
  public:
-  Folder(const fs::path& path, bool loop) : images_(read_folder(path)), loop_(loop) {}
+  Folder(const fs::path& path, bool loop) : pictures_(read_folder(path)), loop_(loop) {}
 
   [[nodiscard]] client::Submission::Shape largest() const override {
-    return shape_of(
-        *std::ranges::max_element(images_, {}, [](const Image& image) { return image.pixels.size(); }));
+    return shape_of(std::ranges::max_element(pictures_, {}, bytes_of)->image);
+  }
+  bool drop_largest(const std::string& why) override {
+    const auto largest = std::ranges::max_element(pictures_, {}, bytes_of);
+    const std::string words = largest->file.string() + ": " + why;
+    if (pictures_.size() == 1) throw std::runtime_error(words);
+    complain(words);
+    pictures_.erase(largest);
+    return true;
   }
   [[nodiscard]] std::optional<double> rate() const override { return std::nullopt; }
   [[nodiscard]] bool live() const override { return false; }
   bool advance() override {
-    if (current_ == nullptr || current_ == &images_.back()) {
+    if (current_ == nullptr || current_ == &pictures_.back()) {
       if (current_ != nullptr && !loop_) return false;
-      current_ = images_.data();
+      current_ = pictures_.data();
     } else {
       ++current_;
     }
     return true;
   }
   client::Submission::Shape draw(std::span<std::byte> room) override {
-    std::memcpy(room.data(), current_->pixels.data(), current_->pixels.size());
-    return shape_of(*current_);
+    std::memcpy(room.data(), current_->image.pixels.data(), current_->image.pixels.size());
+    return shape_of(current_->image);
   }
 
  private:
-  std::vector<Image> images_;
+  static std::size_t bytes_of(const Picture& picture) { return picture.image.pixels.size(); }
+
+  std::vector<Picture> pictures_;
   bool loop_;
-  const Image* current_ = nullptr;
+  const Picture* current_ = nullptr;
 };
 
 /// "rtsp://…" and the like, or a camera's number.

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/ctl/streaming.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <exception>
 #include <limits>
 
 #include "client/ctl/contract_options.hpp"
@@ -50,7 +53,8 @@ struct Tally {
 
 class Report {
  public:
-  explicit Report(bool json) : json_(json) {}
+  /// `away`: whether the service is; outlives the report.
+  Report(bool json, const std::atomic<bool>& away) : json_(json), away_(away) {}
 
   void count(const client::StreamResult& result) {
     now_.count(result);
@@ -95,7 +99,8 @@ class Report {
           .member("given_up", tally.given_up)
           .member("attainment", tally.attainment())
           .member("level", tally.level)
-          .member("latency_us_mean", tally.mean_latency_us());
+          .member("latency_us_mean", tally.mean_latency_us())
+          .member("away", away_.load());
       if (tally.failed > 0) writer.member("error", tally.last_error);
       print(writer.end_object());
       return;
@@ -103,10 +108,12 @@ class Report {
     live_.show(std::string(span) + ": " + fixed(rate, 1) + " frames/s, level " + std::to_string(tally.level) +
                ", " + milliseconds(tally.mean_latency_us()) + ", " + percent(tally.attainment()) +
                " in time, " + std::to_string(tally.given_up) + " given up, " + std::to_string(tally.failed) +
-               " failed" + (tally.failed > 0 ? ": " + tally.last_error : ""));
+               " failed" + (tally.failed > 0 ? ": " + tally.last_error : "") +
+               (away_ ? "; dofad is away" : ""));
   }
 
   bool json_;
+  const std::atomic<bool>& away_;
   LiveLine live_;
   Clock::time_point start_ = Clock::now();
   Clock::time_point since_ = start_;
@@ -126,12 +133,63 @@ void send(client::Stream& stream, FrameSource& source, Report& report) {
   report.count_submitted();
 }
 
+/// A slot has room for the bytes of the largest frame that the service takes, whatever their shape.
+client::Stream open_for(client::Session& session, FrameSource& source) {
+  for (;;) {
+    const auto largest = source.largest();
+    try {
+      return session.open_stream(
+          {.width = largest.width, .height = largest.height, .format = largest.format, .top_k = 1});
+    } catch (const client::Error& error) {
+      const std::string_view why = error.what();
+      const bool too_large = why.starts_with("limits.frame_bytes") || why.starts_with("limits.ring_bytes");
+      if (!too_large || !source.drop_largest(error.what())) throw;
+    }
+  }
+}
+
 /// Takes results until `next`, at least those that are there.
 void take_until(client::Stream& stream, Clock::time_point next, Report& report) {
   while (const auto result = stream.try_take()) report.count(*result);
   for (auto now = Clock::now(); now < next; now = Clock::now()) {
     const auto left = std::chrono::duration_cast<std::chrono::microseconds>(next - now);
     if (const auto result = stream.wait(left)) report.count(*result);
+  }
+}
+
+struct Pace {
+  std::uint64_t frames;  ///< in all
+  Clock::duration period;
+  bool paced;  ///< by us, not by the source
+};
+
+void send_all(client::Stream& stream, FrameSource& source, const Ending& ending, const Pace& pace,
+              Report& report) {
+  auto next = Clock::now();
+  auto next_line = next + 1s;
+  for (std::uint64_t frame = 0; frame < pace.frames && source.advance(); ++frame) {
+    send(stream, source, report);
+    // One who was held up goes on at the same pace: frames that catch up would only find the ring full.
+    next = std::max(next + pace.period, Clock::now());
+    take_until(stream, pace.paced ? next : Clock::now(), report);
+    if (ending.wait(0)) break;
+    if (Clock::now() < next_line) continue;
+    report.line();
+    while (next_line <= Clock::now()) next_line += 1s;
+  }
+  while (report.waiting() > 0) {
+    const auto result = stream.wait(kPatience);
+    if (!result) throw client::Error(client::ErrorCode::kTimedOut, "the last frames are not answered");
+    report.count(*result);
+  }
+}
+
+/// What was still said of frames before the stream ended.
+void take_rest(client::Stream& stream, Report& report) {
+  try {
+    while (const auto result = stream.try_take()) report.count(*result);
+  } catch (const client::Error&) {
+    // Nothing is left.
   }
 }
 
@@ -155,31 +213,25 @@ int stream_frames(const Context& context, FrameSource& source, const Ending& end
   if (!contract.period_us && period_us <= kLongestPeriodUs && (paced || stated || of_source))
     contract.period_us = period_us;
 
+  std::atomic<bool> away = false;
   auto client = context.connect();
-  auto session = client.open_session("dofactl", family_of(client, context.line).name, contract);
-  // A slot has room for so many bytes, whatever their shape.
-  const auto largest = source.largest();
-  auto stream = session.open_stream(
-      {.width = largest.width, .height = largest.height, .format = largest.format, .top_k = 1});
+  auto session =
+      client.open_session("dofactl", family_of(client, context.line).name, contract,
+                          {.lost = [&away] { away = true; }, .reopened = [&away] { away = false; }});
+  auto stream = open_for(session, source);
 
-  Report report(context.json);
-  auto next = Clock::now();
-  auto next_line = next + 1s;
-  for (std::uint64_t frame = 0; frame < frames && source.advance(); ++frame) {
-    send(stream, source, report);
-    next += period;
-    take_until(stream, paced ? next : Clock::now(), report);
-    if (ending.wait(0)) break;
-    if (Clock::now() < next_line) continue;
-    report.line();
-    next_line += 1s;
-  }
-  while (report.waiting() > 0) {
-    const auto result = stream.wait(kPatience);
-    if (!result) throw client::Error(client::ErrorCode::kTimedOut, "the last frames are not answered");
-    report.count(*result);
+  Report report(context.json, away);
+  std::exception_ptr failure;
+  try {
+    send_all(stream, source, ending, {.frames = frames, .period = period, .paced = paced}, report);
+  } catch (const OutputClosed&) {
+    throw;
+  } catch (...) {
+    failure = std::current_exception();
+    take_rest(stream, report);
   }
   report.summary();
+  if (failure) std::rethrow_exception(failure);
   return report.all_answered() ? kExitOk : kExitFailed;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <dofa/client.hpp>
+#include <stdexcept>
 #include <thread>
 
 using namespace std::chrono_literals;
@@ -23,7 +24,9 @@ void draw(std::span<std::byte> pixels, int picture) {
 
 int main(int argc, char** argv) try {
   auto client = dofa::client::Client::connect({.bus = argc > 1 ? argv[1] : "system"});
-  const std::string family = argc > 2 ? argv[2] : client.families().at(0).name;
+  const auto families = client.families();
+  if (families.empty()) throw std::runtime_error("no family is loaded");
+  const std::string family = argc > 2 ? argv[2] : families[0].name;
   auto session = client.open_session("example camera", family,
                                      {.latency_budget_us = 50'000, .period_us = 1'000'000 / kRate},
                                      {.lost = [] { std::puts("the service went away"); },

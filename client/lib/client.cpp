@@ -43,11 +43,11 @@ Client& Client::operator=(Client&&) noexcept = default;
 Client::~Client() = default;
 
 Client Client::connect(const ConnectOptions& options) {
-  return translated([&] { return Client(std::make_shared<Connection>(options)); });
+  return translated(options.timeout, [&] { return Client(std::make_shared<Connection>(options)); });
 }
 
 Service Client::service() const {
-  return translated([&]() -> Service {
+  return translated(connection_->timeout(), [&]() -> Service {
     const Connection::Use in_use(*connection_);
     auto& root = connection_->root();
     return {
@@ -56,7 +56,7 @@ Service Client::service() const {
 }
 
 std::vector<Family> Client::families() const {
-  return translated([&] {
+  return translated(connection_->timeout(), [&] {
     const Connection::Use in_use(*connection_);
     std::vector<Family> families;
     for (const auto& [path, interfaces] : connection_->objects()) {
@@ -76,7 +76,7 @@ Family Client::family(const std::string& name) const {
 }
 
 std::vector<SessionInfo> Client::sessions() const {
-  return translated([&] {
+  return translated(connection_->timeout(), [&] {
     const Connection::Use in_use(*connection_);
     const auto objects = connection_->objects();
     std::vector<SessionInfo> sessions;
@@ -94,7 +94,7 @@ std::vector<SessionInfo> Client::sessions() const {
 
 Session Client::open_session(const std::string& application, const std::string& family,
                              const Contract& contract, SessionHandlers handlers) {
-  return translated([&] {
+  return translated(connection_->timeout(), [&] {
     const Connection::Use in_use(*connection_);
     auto core = std::make_shared<SessionCore>(connection_, std::move(handlers));
     core->open({.application = application, .family = family, .contract = contract});
@@ -103,7 +103,7 @@ Session Client::open_session(const std::string& application, const std::string& 
 }
 
 Session Client::session(const std::string& id) const {
-  return translated([&] {
+  return translated(connection_->timeout(), [&] {
     const Connection::Use in_use(*connection_);
     const std::string path = std::string(proto::kSessionPathPrefix) + id;
     // Asked for by its list, not by its path: an id with odd characters is just not there.
@@ -116,7 +116,7 @@ Session Client::session(const std::string& id) const {
 }
 
 std::string Client::load_family(const std::string& directory) {
-  return translated([&] {
+  return translated(connection_->timeout(), [&] {
     const Connection::Use in_use(*connection_);
     const auto path = connection_->root().LoadFamily(directory);
     return FamilyProxy(connection_->bus(), path).Name();
@@ -124,7 +124,7 @@ std::string Client::load_family(const std::string& directory) {
 }
 
 void Client::unload_family(const std::string& name, bool force) {
-  translated([&] {
+  translated(connection_->timeout(), [&] {
     const Connection::Use in_use(*connection_);
     Dictionary options;
     if (force) options.emplace("force", sdbus::Variant{true});
@@ -133,7 +133,7 @@ void Client::unload_family(const std::string& name, bool force) {
 }
 
 void Client::reload() {
-  translated([&] {
+  translated(connection_->timeout(), [&] {
     const Connection::Use in_use(*connection_);
     connection_->root().Reload();
   });

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <utility>
 
 #include "client/lib/membership.hpp"
@@ -65,6 +66,13 @@ ErrorCode code_of(std::string_view name, std::string_view message) {
   return ErrorCode::kFailed;
 }
 
+/// "25 s", "0.5 s".
+std::string seconds_text(std::chrono::microseconds time) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%g s", std::chrono::duration<double>(time).count());
+  return text.data();
+}
+
 }  // namespace
 
 std::string_view name_of(ErrorCode code) {
@@ -73,11 +81,14 @@ std::string_view name_of(ErrorCode code) {
   return proto::kErrorNames[static_cast<std::size_t>(code)];
 }
 
-Error error_from(const std::string& name, const std::string& message) {
+Error error_from(const std::string& name, const std::string& message, std::chrono::microseconds timeout) {
   const ErrorCode code = code_of(name, message);
   const bool ours = name.starts_with(proto::kErrorPrefix);
   if (code == ErrorCode::kUnreachable && !ours)
     return {code, "no answer from " + std::string(proto::kBusName) + ": " + message};
+  // In sd-bus's words ("Method call timed out") nobody is named.
+  if (code == ErrorCode::kTimedOut && !ours && message.ends_with(" timed out"))
+    return {code, "dofad did not answer in " + seconds_text(timeout)};
   const std::string& words = message.empty() ? name : message;
   // The bus itself refuses: it lets in whom the shipped policy names.
   if (name == std::string(kFreedesktop) + "AccessDenied")

@@ -4,6 +4,7 @@
 
 #include <dofa/client_types.hpp>
 
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -11,19 +12,17 @@
 
 namespace dofa::client {
 
-/// `name` is a D-Bus error name: one of the service's, of the bus's or of sd-bus's own.
-Error error_from(const std::string& name, const std::string& message);
-inline Error error_from(const sdbus::Error& error) {
-  return error_from(error.getName(), error.getMessage());
-}
+/// `name` is a D-Bus error name: one of the service's, of the bus's or of sd-bus's own. `timeout`: how long
+/// the answer was waited for.
+Error error_from(const std::string& name, const std::string& message, std::chrono::microseconds timeout);
 
-/// Runs `call` and lets nothing but dofa::client::Error out.
+/// Runs `call`, which waits for `timeout` at most, and lets nothing but dofa::client::Error out.
 template <class Call>
-auto translated(Call&& call) -> decltype(call()) {
+auto translated(std::chrono::microseconds timeout, Call&& call) -> decltype(call()) {
   try {
     return std::forward<Call>(call)();
   } catch (const sdbus::Error& error) {
-    throw error_from(error);
+    throw error_from(error.getName(), error.getMessage(), timeout);
   }
 }
 

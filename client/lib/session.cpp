@@ -207,7 +207,7 @@ std::optional<SessionWish> SessionCore::unfulfilled() const {
 void SessionCore::reopen(std::uint64_t attempt, int tries_left) {
   if (attempt != attempt_ || is_over()) return;  // the service has changed again, or nobody wants it any more
   try {
-    translated([&] {
+    translated(connection_->timeout(), [&] {
       const Connection::Use in_use(*connection_);
       const std::lock_guard lock(opening_);
       if (const auto wish = unfulfilled()) {
@@ -240,7 +240,7 @@ std::string Session::id() const {
 }
 
 SessionInfo Session::info() const {
-  return translated([&] {
+  return translated(impl_->core->connection()->timeout(), [&] {
     auto& core = *impl_->core;
     const Connection::Use in_use(*core.connection());
     auto info = session_from(core.id(), core.proxy()->properties());
@@ -250,7 +250,7 @@ SessionInfo Session::info() const {
 }
 
 RecentFrames Session::recent_frames(std::uint64_t after) const {
-  return translated([&] {
+  return translated(impl_->core->connection()->timeout(), [&] {
     const Connection::Use in_use(*impl_->core->connection());
     const auto [next, frames] = impl_->core->proxy()->RecentFrames(after);
     RecentFrames recent{.next = next, .frames = {}};
@@ -261,7 +261,7 @@ RecentFrames Session::recent_frames(std::uint64_t after) const {
 }
 
 void Session::set_contract(const Contract& changes) {
-  translated([&] { impl_->core->set_contract(changes); });
+  translated(impl_->core->connection()->timeout(), [&] { impl_->core->set_contract(changes); });
 }
 
 Answer Session::infer(const Frame& frame, const InferOptions& options) {
@@ -271,7 +271,7 @@ Answer Session::infer(const Frame& frame, const InferOptions& options) {
 std::future<Answer> Session::infer_async(const Frame& frame, const InferOptions& options) {
   const auto promise = std::make_shared<std::promise<Answer>>();
   auto future = promise->get_future();
-  translated([&] {
+  translated(impl_->core->connection()->timeout(), [&] {
     auto& core = *impl_->core;
     core.proxy()->send(frame, options, core.connection()->timeout(), [promise](Outcome&& outcome) {
       if (outcome.answer) {
@@ -286,7 +286,7 @@ std::future<Answer> Session::infer_async(const Frame& frame, const InferOptions&
 
 void Session::infer_async(const Frame& frame, const InferOptions& options,
                           std::function<void(const Outcome&)> handler) {
-  translated([&] {
+  translated(impl_->core->connection()->timeout(), [&] {
     auto& core = *impl_->core;
     core.proxy()->send(frame, options, core.connection()->timeout(),
                        [queue = core.connection()->handlers(), gate = core.gate(),
@@ -301,14 +301,14 @@ void Session::infer_async(const Frame& frame, const InferOptions& options,
 
 Stream Session::open_stream(const StreamOptions& options,
                             std::function<void(const StreamResult&)> on_result) {
-  return translated([&] {
+  return translated(impl_->core->connection()->timeout(), [&] {
     auto core = impl_->core->open_stream(options);
     return Stream(std::make_unique<Stream::Impl>(std::move(core), std::move(on_result)));
   });
 }
 
 void Session::close() {
-  translated([&] { impl_->core->close(); });
+  translated(impl_->core->connection()->timeout(), [&] { impl_->core->close(); });
 }
 
 }  // namespace dofa::client

@@ -86,11 +86,12 @@ void SessionProxy::send(const Frame& frame, const InferOptions& options, std::ch
         .onInterface(INTERFACE_NAME)
         .withTimeout(timeout)
         .withArguments(memfd, format)
-        .uponReplyInvoke([delivery](proto::ReplyError error,
-                                    const std::vector<sdbus::Struct<std::uint32_t, double>>& top,
-                                    const Dictionary& info) {
+        .uponReplyInvoke([delivery, timeout](proto::ReplyError error,
+                                             const std::vector<sdbus::Struct<std::uint32_t, double>>& top,
+                                             const Dictionary& info) {
           if (error) {
-            delivery->deliver({.answer = {}, .error = error_from(error->getName(), error->getMessage())});
+            delivery->deliver(
+                {.answer = {}, .error = error_from(error->getName(), error->getMessage(), timeout)});
           } else {
             delivery->deliver({.answer = answer_from(top, info), .error = {}});
           }

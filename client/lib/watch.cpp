@@ -237,7 +237,7 @@ Watch& Watch::operator=(Watch&&) noexcept = default;
 Watch::~Watch() = default;
 
 Watch Client::watch(std::function<void(const Event&)> handler) const {
-  return translated([&] {
+  return translated(connection_->timeout(), [&] {
     auto state = std::make_shared<WatchState>(connection_, std::move(handler));
     state->start();
     return Watch(std::make_unique<Watch::Impl>(std::move(state)));

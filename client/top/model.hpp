@@ -5,6 +5,7 @@
 
 #include <dofa/client.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -60,9 +61,12 @@ class Model {
   /// The service is not reachable, and why; what was known stays on the screen.
   void lose(const std::string& why);
   void note(const std::string& session, Note note);
+  /// The service has not answered for so long.
+  void await(std::chrono::seconds time) { waiting_ = time; }
 
   [[nodiscard]] bool known() const { return known_; }
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
+  [[nodiscard]] std::chrono::seconds waiting() const { return waiting_; }
   [[nodiscard]] const client::Service& service() const { return service_; }
   [[nodiscard]] std::size_t families() const { return families_; }
   /// In the order of the service's list.
@@ -71,6 +75,7 @@ class Model {
  private:
   bool known_ = false;
   std::string trouble_;
+  std::chrono::seconds waiting_ = {};
   client::Service service_;
   std::size_t families_ = 0;
   std::vector<Row> rows_;

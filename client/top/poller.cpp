@@ -37,6 +37,19 @@ Poller::~Poller() {
   thread_.join();
 }
 
+bool Poller::stop(std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  stopping_ = true;
+  wake_.notify_all();
+  return wake_.wait_for(lock, patience, [this] { return over_; });
+}
+
+std::chrono::seconds Poller::waiting() const {
+  const std::lock_guard lock(mutex_);
+  if (!asked_) return std::chrono::seconds(0);
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - *asked_);
+}
+
 void Poller::change(Wish wish) {
   {
     const std::lock_guard lock(mutex_);
@@ -65,6 +78,7 @@ void Poller::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     const auto wishes = std::exchange(wishes_, {});
+    asked_ = std::chrono::steady_clock::now();
     lock.unlock();
     try {
       if (!connected) {
@@ -84,8 +98,11 @@ void Poller::run() {
     }
     next_look = std::max(next_look + interval_, std::chrono::steady_clock::now());
     lock.lock();
+    asked_.reset();
     wake_.wait_until(lock, next_look, [this] { return stopping_ || !wishes_.empty(); });
   }
+  over_ = true;
+  wake_.notify_all();
 }
 
 void Poller::look(Connected& connected) {

@@ -48,6 +48,10 @@ class Poller {
 
   void change(Wish wish);
   News take();
+  /// How long the service has not answered; 0 while nothing is asked.
+  [[nodiscard]] std::chrono::seconds waiting() const;
+  /// Ends the looks; false where one is still waited for after `patience`: the destructor would wait for it.
+  [[nodiscard]] bool stop(std::chrono::milliseconds patience);
 
  private:
   struct Connected;
@@ -62,9 +66,11 @@ class Poller {
   const std::chrono::milliseconds interval_;
   const std::function<void()> ready_;
   std::atomic<bool> families_changed_ = true;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;
+  bool over_ = false;                                                ///< the thread is
+  std::optional<std::chrono::steady_clock::time_point> asked_ = {};  ///< when, while an answer is waited for
   std::vector<Wish> wishes_;
   News news_;
   std::thread thread_;

@@ -12,6 +12,8 @@ namespace dofa::top {
 
 namespace {
 
+constexpr std::chrono::seconds kOverdue(2);  // an answer that takes as long is missed
+
 /// For terminals without UTF-8: other characters as '?', the degree sign as a blank.
 std::string ascii_only(const std::string& text) {
   std::string plain;
@@ -86,6 +88,8 @@ Line bottom_line(const Model& model, const Ui& ui, const Canvas& canvas, std::op
   if (!ui.message().empty())
     return {{ctl::printable(ui.message()), ui.message_is_error() ? Style::kBad : Style::kGood}};
   if (!model.trouble().empty()) return {{"trying again: " + ctl::printable(model.trouble()), Style::kBad}};
+  if (model.waiting() >= kOverdue)
+    return {{"no answer for " + std::to_string(model.waiting().count()) + " s", Style::kBad}};
   return {{"h", Style::kStrong}, {" help  "},     {"q", Style::kStrong}, {" quit  "},
           {"s", Style::kStrong}, {" sort  "},     {"b", Style::kStrong}, {" budget  "},
           {"a", Style::kStrong}, {" accuracy  "}, {"p", Style::kStrong}, {" priority  "},

@@ -79,6 +79,11 @@ TEST_CASE("an answer that does not come in time is a timeout") {
   auto client = Client::connect({.bus = bus.address(), .timeout = 50ms});
   auto session = client.open_session("test", "pets");
   CHECK(code_of([&] { session.infer(Picture(1).frame()); }) == ErrorCode::kTimedOut);
+  try {
+    session.infer(Picture(1).frame());
+  } catch (const Error& error) {
+    CHECK(std::string(error.what()) == "dofad did not answer in 0.05 s");
+  }
 }
 
 TEST_CASE("frames still waiting when their session object goes are cancelled") {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // dofactl classify as its users run it.
+#include <sys/stat.h>
 
 #include "client/ctl/usage.hpp"
 #include "tests/unit/client/dofactl_setup.hpp"
@@ -84,6 +85,22 @@ TEST_CASE("an image that fails is named, and the others go on") {
   const auto refused = setup.ask({"classify", "--json", good});
   CHECK(refused.code == kExitFailed);
   CHECK(json(refused.out)["images"][0]["error"]["name"].as<std::string>() == "ResourceExhausted");
+}
+
+TEST_CASE("classify says in one line of our own why a picture cannot be read") {
+  Setup setup;
+  const Folder folder;
+  const auto half = folder.write("half.png", kPng.substr(0, 50));
+  const auto result = setup.ask({"classify", half});
+  CHECK(result.code == kExitFailed);
+  CHECK(result.err == "dofactl: " + half + ": is not an image that can be decoded\n");
+
+  const auto large = folder.write("large.pgm", "P5 40000 30000 255\n"s + "\x10");
+  CHECK(setup.ask({"classify", large}).err == "dofactl: " + large + ": is too large to be decoded\n");
+
+  const auto pipe = (folder.path() / "pipe").string();
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(setup.ask({"classify", pipe}).err == "dofactl: " + pipe + ": is no regular file\n");
 }
 
 TEST_CASE("a frame that is not answered in time ends as the options say") {

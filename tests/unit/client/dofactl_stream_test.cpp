@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // dofactl stream as its users run it, against a fake service that offers a ring.
+#include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
 #include <filesystem>
@@ -62,6 +64,61 @@ TEST_CASE("dofactl stream sends a folder's pictures in order and sums up what be
   CHECK(frame.width == 5);  // the sixth is b.pgm, in its own shape
   CHECK(frame.height == 4);
   CHECK(frame.format == DOFA_FORMAT_RGB8);
+}
+
+TEST_CASE("dofactl stream says that the service is away, and sums up although its session was ended") {
+  const PrivateBus bus;
+  auto service = std::make_unique<FakeService>(bus.address());
+  const Pictures pictures;
+  Program program({DOFACTL_PROGRAM, "--bus", bus.address(), "stream", pictures.path(), "--loop"});
+  CHECK(program.read_line().find("away") == std::string::npos);
+  service.reset();
+  const auto says_away = [&] { return program.read_line().ends_with("; dofad is away"); };
+  CHECK((says_away() || says_away() || says_away()));
+  service = std::make_unique<FakeService>(bus.address());
+  REQUIRE(service->saw("OpenStream"));
+  while (says_away()) continue;
+  service->close_session("7", "family unloaded");
+  CHECK(program.wait() == 1);
+  CHECK(program.out().find("total: ") != std::string::npos);
+  CHECK(program.err().find("dofactl: the stream has ended: family unloaded\n") != std::string::npos);
+}
+
+TEST_CASE("dofactl stream keeps its pace after it was held up") {
+  const PrivateBus bus;
+  FakeService service(bus.address());
+  const Pictures pictures;
+  Program program({DOFACTL_PROGRAM, "--bus", bus.address(), "stream", pictures.path(), "--json", "--fps",
+                   "50", "--loop", "--frames", "75"});
+  program.read_line();
+  program.send(SIGSTOP);
+  ::usleep(600'000);
+  program.send(SIGCONT);
+  CHECK(program.wait() == 0);
+  const auto lines = program.out();
+  const auto total = YAML::Load(lines.substr(lines.rfind('\n', lines.size() - 2) + 1));
+  CHECK(total["seconds"].as<double>() > 75 / 50. + 0.5);  // what was missed is not made up for
+}
+
+TEST_CASE("dofactl stream names the pictures that are too large for the service, and sends the others") {
+  const PrivateBus bus;
+  FakeService service(bus.address());
+  const Pictures pictures;
+  std::uint32_t widest = 4;
+  service.spoil_rings([&widest](dofa_ring& head) {
+    if (head.width > widest)
+      throw dofa::proto::error("org.dofa.Dofa1.Error.InvalidArgument", "limits.frame_bytes: 60 is above 20");
+  });
+  const std::vector<std::string> words{DOFACTL_PROGRAM, "--bus",  bus.address(), "stream",
+                                       pictures.path(), "--json", "--fps",       "100"};
+  Program program(words);
+  CHECK(program.wait() == 0);
+  CHECK(program.err().find("b.pgm: limits.frame_bytes: 60 is above 20\n") != std::string::npos);
+  CHECK(service.stream()->last_frame().width == 3);
+  widest = 2;
+  Program none(words);
+  CHECK(none.wait() == 1);
+  CHECK(none.err().find("a.pgm: limits.frame_bytes: 60 is above 20\n") != std::string::npos);
 }
 
 TEST_CASE("dofactl stream says what is wrong with its source") {

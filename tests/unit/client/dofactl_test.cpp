@@ -102,8 +102,29 @@ TEST_CASE("exit codes tell what kind of failure it was") {
     CHECK(result.err == "dofactl: told to fail\n");
   }
   setup.service.fail("UnloadFamily", "org.dofa.Dofa1.Error.Busy");
-  CHECK(setup.ask({"unload", "pets"}).code == kExitFailed);
+  const auto busy = setup.ask({"unload", "pets"});
+  CHECK(busy.code == kExitFailed);
+  CHECK(busy.err == "dofactl: told to fail; --force closes its sessions\n");
   CHECK(setup.ask({"unload", "plants"}).code == kExitNotFound);
+}
+
+TEST_CASE("a service that does not answer is named, with how long it was waited for") {
+  Setup setup;
+  setup.service.stall(std::chrono::milliseconds(300));
+  const auto result = setup.ask({"--timeout", "0.1", "reload"});
+  CHECK(result.code == kExitTimedOut);
+  CHECK(result.err == "dofactl: dofad did not answer in 0.1 s\n");
+}
+
+TEST_CASE("a closed standard stream is no other descriptor's place") {
+  const Setup setup;
+  const std::string status = "exec '" DOFACTL_PROGRAM "' --bus '" + setup.bus.address() + "' status ";
+  Program no_output({"/bin/sh", "-c", status + ">&-"});
+  CHECK(no_output.wait() == kExitFailed);
+  CHECK(no_output.err() == "dofactl: cannot write to stdout: Bad file descriptor\n");
+  Program no_errors({"/bin/sh", "-c", status + "2>&-"});
+  CHECK(no_errors.wait() == kExitOk);
+  CHECK(no_errors.out().find("cpu") != std::string::npos);
 }
 
 TEST_CASE("administrators' verbs pass on what they are given") {
@@ -151,6 +172,12 @@ TEST_CASE("help and version need no service") {
   CHECK(run({"version"}).out.starts_with("dofactl "));
   CHECK(run({"--version"}).out == run({"version"}).out);
   json(run({"version", "--json"}).out);
+  const auto verbs = json(run({"help", "--json"}).out)["verbs"];
+  REQUIRE(verbs.size() > 10);
+  CHECK(verbs[0]["name"].as<std::string>() == "status");
+  const auto classify = json(run({"classify", "--help", "--json"}).out)["verbs"];
+  REQUIRE(classify.size() == 1);
+  CHECK(classify[0]["options"][0]["name"].as<std::string>().starts_with("--"));
 }
 
 TEST_CASE("colour is only where it is wanted") {

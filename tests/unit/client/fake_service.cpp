@@ -47,6 +47,7 @@ void FakeService::hold_frames(bool hold) {
 }
 
 void FakeService::note(const std::string& member, const Dictionary& dictionary) {
+  std::this_thread::sleep_for(stall_.load());
   const std::lock_guard lock(mutex_);
   ++seen_[member];
   if (!dictionary.empty()) last_dictionary_ = last_dictionaries_[member] = dictionary;

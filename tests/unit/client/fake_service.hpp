@@ -3,6 +3,8 @@
 // what arrived. One family, "pets", of two levels. Thread-safe; lives on a connection and thread of its own.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -44,6 +46,8 @@ class FakeService {
 
   /// Calls to fail from now on, by member: the D-Bus error's full name, "" for none.
   void fail(const std::string& member, const std::string& error_name);
+  /// Calls that are noted are answered that much later from now on, and nothing meanwhile.
+  void stall(std::chrono::milliseconds time) { stall_ = time; }
   /// Infer calls are answered at once, or kept until answer_held().
   void hold_frames(bool hold);
   /// Waits until `count` calls are kept, then answers them, the last one first.
@@ -91,6 +95,7 @@ class FakeService {
   SeenFrame last_frame_;
   std::vector<FrameTuple> frames_;
   bool hold_ = false;
+  std::atomic<std::chrono::milliseconds> stall_ = std::chrono::milliseconds(0);
   std::vector<std::pair<InferReply, SeenFrame>> held_;
   std::vector<std::shared_ptr<FakeStream>> streams_;
   FakeStream::Spoil spoil_;

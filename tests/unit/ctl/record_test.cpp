@@ -134,9 +134,33 @@ TEST_CASE("record ends by itself after --seconds, picks sessions, and writes to 
   CHECK(recorder->out().find("\"session\":\"" + one + "\"") == std::string::npos);
 }
 
+TEST_CASE("record writes each frame once although the service was slow for a while") {
+  Setup setup;
+  setup.service.open_session("camera", {});
+  const auto file = setup.folder.file("a.jsonl");
+  const auto recorder = setup.start({"record", file, "--interval", "0.05"});
+  REQUIRE(comes(file, "\"type\":\"session\""));
+  setup.service.record_frame({monotonic_us(), 1'000, 9'000, 1, 0});
+  REQUIRE(comes(file, "\"type\":\"frame\""));
+  setup.service.fail("RecentFrames", "org.freedesktop.DBus.Error.Timeout");
+  REQUIRE(setup.service.saw("RecentFrames", setup.service.seen("RecentFrames") + 3));
+  setup.service.fail("RecentFrames", "");
+  setup.service.record_frame({monotonic_us(), 0, 0, 0, 2});
+  REQUIRE(comes(file, "\"outcome\":\"dropped\""));
+  recorder->send(SIGINT);
+  CHECK(recorder->wait() == kExitOk);
+  CHECK(recorder->out().find("2 frames of 1 session, ") != std::string::npos);
+  std::ifstream in(file);
+  const auto recording = dofa::recording::read(in);
+  REQUIRE(recording.sessions.size() == 1);
+  CHECK(recording.sessions[0].frames.size() == 2);
+}
+
 TEST_CASE("record and plot name what is wrong in one line") {
   Setup setup;
   std::string err;
+  CHECK(setup.run({"record", setup.folder.file("x"), "--session", "nope"}, &err) == kExitNotFound);
+  CHECK(err == "dofactl: there is no session 'nope'\n");
   CHECK(setup.run({"record", "/nonexistent/file"}, &err) == kExitFailed);
   CHECK(err == "dofactl: /nonexistent/file: No such file or directory\n");
   CHECK(setup.run({"record", "--bus", "unix:path=/nonexistent", setup.folder.file("x")}) == kExitUnreachable);

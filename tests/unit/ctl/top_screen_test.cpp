@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `dofactl top` in a real terminal: tmux holds it, sends keys, changes its size and tells what is on the
 // screen.
+#include <signal.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -140,6 +141,24 @@ TEST_CASE("top keeps to ASCII where the locale has nothing else, and says that t
   CHECK(tmux.shows("returned"));
   tmux.keys({"q"});
   CHECK(tmux.shows("left with 0"));
+}
+
+TEST_CASE("top says that nobody answers, and can be left meanwhile") {
+  if (!Tmux::there()) {
+    WARN("skipped: there is no tmux to hold a terminal");
+    return;
+  }
+  PrivateBus bus;
+  FakeService service(bus.address());
+  service.open_session("camera", {});
+  Tmux tmux(bus.address(), "LC_ALL=C");
+  REQUIRE(tmux.shows("camera"));
+  ::kill(bus.pid(), SIGSTOP);
+  CHECK(tmux.shows("no answer for "));
+  CHECK(tmux.screen().find("camera") != std::string::npos);
+  tmux.keys({"q"});
+  CHECK(tmux.shows("left with 0"));
+  ::kill(bus.pid(), SIGCONT);
 }
 
 TEST_CASE("without a terminal top says so") {
