@@ -76,6 +76,7 @@ constexpr std::array kVerbs{
          run_set},
     Verb{"load", "", "DIRECTORY", "load a family", {}, 1, 1, run_load},
     Verb{"unload", "", "NAME", "unload a family", kUnloadOptions, 1, 1, run_unload},
+    Verb{"profile", "", "NAME", "measure a family's levels anew on this machine, and show them (waits 120 s)", {}, 1, 1, run_profile},
     Verb{"reload", "", "", "make dofad read its configuration again", {}, 0, 0, run_reload},
     Verb{"monitor", "", "", "print events as they happen, until interrupted", kMonitorOptions, 0, 0,
          run_monitor},
