@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // profile: has the service measure a family's levels anew, and shows them once it has.
+#include <unistd.h>
+
 #include <set>
 #include <thread>
 
@@ -38,6 +40,7 @@ int run_profile(const Context& context) {
   client.profile_family(name);
 
   auto family = client.family(name);
+  const bool shown = !context.json && ::isatty(STDOUT_FILENO) == 1;
   {
     LiveLine line;
     for (std::string rest; !(rest = unmeasured(family)).empty(); family = client.family(name)) {
@@ -48,7 +51,7 @@ int run_profile(const Context& context) {
                                 " yet; dofad goes on measuring whenever it is quiet there");
       }
       // Elsewhere than on a terminal, stdout is for the result.
-      if (!context.json && terminal_width() != 0)
+      if (shown)
         line.show("measuring '" + name + "' on " + rest + " between frames, " + fixed(waited, 0) + " s");
       std::this_thread::sleep_for(kLook);
     }
