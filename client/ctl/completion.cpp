@@ -20,6 +20,7 @@ const std::map<std::string_view, std::vector<Kind>> kArguments{{"show", {Kind::k
                                                                {"set", {Kind::kSession, Kind::kContract}},
                                                                {"load", {Kind::kDirectory}},
                                                                {"unload", {Kind::kFamily}},
+                                                               {"profile", {Kind::kFamily}},
                                                                {"record", {Kind::kFile}},
                                                                {"plot", {Kind::kFile}},
                                                                {"config", {Kind::kCheck, Kind::kFile}},

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // families and show.
+#include "client/ctl/families.hpp"
+
 #include <set>
 
 #include "client/ctl/present.hpp"
@@ -86,14 +88,13 @@ int run_families(const Context& context) {
   return kExitOk;
 }
 
-int run_show(const Context& context) {
-  const auto family = context.connect().family(context.argument(0));
+void print_family(const Context& context, const client::Family& family) {
   if (context.json) {
     json::Writer writer;
     writer.begin_object().member("schema", 1).key("family");
     write_json(writer, family, true);
     print(writer.end_object());
-    return kExitOk;
+    return;
   }
   const auto table = subnets_table(family);
   print(printable(family.name + ": " + family.kind + ", " + family.task) +
@@ -104,6 +105,10 @@ int run_show(const Context& context) {
     print("\nAccuracy measured on " + printable(*top.dataset) +
           (top.images ? " (" + std::to_string(*top.images) + " images)" : "") + ".\n");
   }
+}
+
+int run_show(const Context& context) {
+  print_family(context, context.connect().family(context.argument(0)));
   return kExitOk;
 }
 

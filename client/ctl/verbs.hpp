@@ -40,6 +40,7 @@ int run_sessions(const Context& context);
 int run_set(const Context& context);
 int run_load(const Context& context);
 int run_unload(const Context& context);
+int run_profile(const Context& context);
 int run_reload(const Context& context);
 int run_monitor(const Context& context);
 int run_top(const Context& context);

@@ -132,6 +132,13 @@ void Client::unload_family(const std::string& name, bool force) {
   });
 }
 
+void Client::profile_family(const std::string& name) {
+  translated([&] {
+    const Connection::Use in_use(*connection_);
+    connection_->root().ProfileFamily(name);
+  });
+}
+
 void Client::reload() {
   translated(connection_->timeout(), [&] {
     const Connection::Use in_use(*connection_);

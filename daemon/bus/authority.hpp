@@ -33,6 +33,7 @@ struct Right {
 };
 inline constexpr Right kLoadFamily{"org.dofa.Dofa1.manage-families", "loading a family"};
 inline constexpr Right kUnloadFamily{"org.dofa.Dofa1.manage-families", "unloading a family"};
+inline constexpr Right kProfileFamily{"org.dofa.Dofa1.manage-families", "profiling a family"};
 inline constexpr Right kReload{"org.dofa.Dofa1.reload", "reloading"};
 inline constexpr Right kSetContract{"org.dofa.Dofa1.manage-sessions", "another's contract"};
 inline constexpr Right kCloseSession{"org.dofa.Dofa1.manage-sessions", "closing another's session"};

@@ -85,6 +85,18 @@ void ManagerObject::unload(const sdbus::ObjectPath& path, bool force) {
   throw to_dbus({ErrorCode::kNotFound, "no family is loaded at " + std::string(path)});
 }
 
+void ManagerObject::ProfileFamily(sdbus::Result<>&& reply, std::string name) {
+  const auto held = keep(std::move(reply));
+  as_administrator(*hooks_.authority, getObject(), kProfileFamily, "ProfileFamily", held, [this, name, held] {
+    hooks_.run_later([this, name, held] {
+      guard_async("ProfileFamily", *held, [&] {
+        require(runtime_.profile_family(name));
+        held->returnResults();
+      });
+    });
+  });
+}
+
 void ManagerObject::Reload(sdbus::Result<>&& reply) {
   const auto held = keep(std::move(reply));
   as_administrator(*hooks_.authority, getObject(), kReload, "Reload", held, [this, held] {

@@ -37,6 +37,7 @@ class ManagerObject final
                                 const Dictionary& contract) override;
   void LoadFamily(sdbus::Result<sdbus::ObjectPath>&& reply, std::string directory) override;
   void UnloadFamily(sdbus::Result<>&& reply, sdbus::ObjectPath family, Dictionary options) override;
+  void ProfileFamily(sdbus::Result<>&& reply, std::string name) override;
   void Reload(sdbus::Result<>&& reply) override;
 
   void unload(const sdbus::ObjectPath& path, bool force);

@@ -39,6 +39,11 @@ void LoadedFamily::set_measured(std::uint32_t processor, MeasuredLevels levels) 
   profile_ = std::make_shared<policy::FamilyProfile>(make_profile(*family, measured_));
 }
 
+void LoadedFamily::doubt_measured() {
+  const std::lock_guard lock(mutex_);
+  for (MeasuredLevels& levels : measured_) levels.provisional = true;
+}
+
 bool LoadedFamily::runs_on(std::uint32_t processor) const {
   const std::lock_guard lock(mutex_);
   return !measured_[processor].time_us.empty();

@@ -51,8 +51,10 @@ class LoadedFamily {
   [[nodiscard]] std::shared_ptr<const policy::FamilyProfile> profile() const;
   [[nodiscard]] MeasuredLevels measured(std::uint32_t processor) const;
   void set_measured(std::uint32_t processor, MeasuredLevels levels);
+  /// All of it is provisional from now on, and in use all the same: it will be measured anew.
+  void doubt_measured();
   [[nodiscard]] bool runs_on(std::uint32_t processor) const;
-  /// True until the profile was taken on a quiet processor.
+  /// True until the profile was taken on a quiet processor, and while it is to be taken again.
   [[nodiscard]] bool provisional(std::uint32_t processor = 0) const;
 
  private:

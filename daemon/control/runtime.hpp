@@ -30,7 +30,7 @@ class RuntimeListener {
   virtual ~RuntimeListener() = default;
   virtual void family_loaded(const std::shared_ptr<const LoadedFamily>& family) = 0;
   virtual void family_unloaded(const std::string& name) = 0;
-  /// Its latencies are others than before: measured on a quiet processor, or on one more.
+  /// Its latencies are others than before (measured on a quiet processor, or on one more), or about to be.
   virtual void family_profiled(const std::string& name) = 0;
   virtual void session_closed(const Session& session, const std::string& reason) = 0;
   /// `session` is at another level or processor than last told; at most five times a second a session.
@@ -92,6 +92,9 @@ class Runtime {
   Result<std::shared_ptr<const LoadedFamily>> adopt_family(std::shared_ptr<const engine::Family> family);
   /// kBusy where sessions use it, unless `force`: then they are closed with "family unloaded".
   Result<void> unload_family(const std::string& name, bool force);
+  /// Has all its levels measured anew between frames, once each processor is quiet; the old profile serves
+  /// until then. kNotFound.
+  Result<void> profile_family(const std::string& name);
   /// Loads what the configuration names, or all there is; failures are logged, the others load. `starting` is
   /// called with each name before its turn.
   void load_configured_families(const std::function<void(const std::string&)>& starting = {});

@@ -85,6 +85,15 @@ void Runtime::publish_profile(const std::shared_ptr<LoadedFamily>& family) {
   if (RuntimeListener* listener = listener_) listener->family_profiled(family->name);
 }
 
+Result<void> Runtime::profile_family(const std::string& name) {
+  const auto family = families_.find(name);
+  if (!family) return Error{ErrorCode::kNotFound, "no family '" + name + "' is loaded"};
+  family->doubt_measured();
+  spdlog::info("family '{}' is to be profiled anew", name);
+  if (RuntimeListener* listener = listener_) listener->family_profiled(name);
+  return {};
+}
+
 std::vector<ProcessorStatus> Runtime::processors() const {
   std::vector<ProcessorStatus> all;
   for (std::uint32_t p = 0; p < processors_.count(); ++p) {

@@ -8,11 +8,12 @@ namespace dofa::tool {
 namespace {
 
 template <class Number>
-Number parse(std::string_view option, std::string_view text, Number low, Number high) {
+Number parse(std::string_view option, std::string_view text, Number low, Number high,
+             const char* what = "a number") {
   Number value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || !(value >= low && value <= high))
-    throw UsageError{std::string(option) + " takes a number from " + std::to_string(low) + " to " +
+    throw UsageError{std::string(option) + " takes " + what + " from " + std::to_string(low) + " to " +
                      std::to_string(high) + ", not '" + std::string(text) + "'"};
   return value;
 }
@@ -75,14 +76,15 @@ std::vector<std::int64_t> Arguments::integers(std::string_view option) const {
   const auto value = text(option);
   for (std::string_view rest = value ? std::string_view(*value) : std::string_view(); !rest.empty();) {
     const std::size_t comma = std::min(rest.find(','), rest.size());
-    values.push_back(parse<std::int64_t>(option, rest.substr(0, comma), 0, 1'000'000));
+    values.push_back(parse<std::int64_t>(option, rest.substr(0, comma), 0, 1'000'000,
+                                         "a list of numbers, separated by commas,"));
     rest.remove_prefix(std::min(comma + 1, rest.size()));
   }
   return values;
 }
 
 const std::vector<std::string>& Arguments::positional(std::size_t least, std::size_t most) const {
-  if (positional_.size() < least) throw UsageError{"an argument is missing"};
+  if (positional_.size() < least) throw UsageError{"an argument is missing", true};
   if (positional_.size() > most) throw UsageError{"unexpected argument '" + positional_[most] + "'"};
   return positional_;
 }

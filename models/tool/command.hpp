@@ -19,6 +19,7 @@ enum ExitCode : int { kExitOk = 0, kExitFailed = 1, kExitUsage = 2, kExitNotFoun
 /// A wrong command line; main() prints it and exits with kExitUsage.
 struct UsageError {
   std::string message;
+  bool show_usage = false;  ///< the verb's usage line says the rest
 };
 
 /// One option a verb takes: "--name VALUE", or "--name" alone where `value` is empty.

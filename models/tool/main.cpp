@@ -57,7 +57,15 @@ int run(const std::vector<std::string>& words) {
     print_help(*verb);
     return kExitOk;
   }
-  const auto result = verb->run(Arguments(verb->options, rest));
+  dofa::Result<int> result = kExitOk;
+  try {
+    result = verb->run(Arguments(verb->options, rest));
+  } catch (const UsageError& error) {
+    if (!error.show_usage) throw;
+    return fail(
+        error.message + ": dofa-model " + std::string(verb->name) + " " + std::string(verb->arguments),
+        kExitUsage);
+  }
   if (result) return *result;
   return fail(result.error().message,
               result.error().code == dofa::ErrorCode::kNotFound ? kExitNotFound : kExitFailed);

@@ -198,6 +198,9 @@ Result<int> run(const Arguments& arguments) {
     return Error{ErrorCode::kUnsatisfiable,
                  "measured again, no sub-network keeps --latency-max: allow a little more"};
   report.levels = best_levels(shortlist, levels);
+  if (report.levels.size() < levels)
+    std::fprintf(stderr, "search: %zu of %zu levels: no other sub-network that was tried is Pareto-optimal\n",
+                 report.levels.size(), levels);
   report.family = std::move(*family);
   if (!folder->empty()) {
     if (const auto written = write_levels(*source, plan, report.levels, *folder); !written)

@@ -50,10 +50,11 @@ int main(int argc, char** argv) {
   for (const Topic& topic : kTopics) {
     if (topic.name == name) return topic.run(Arguments(argv + 2, argv + argc));
   }
-  if (!name.empty()) std::fprintf(stderr, "dofa-bench: no topic '%s'\n", argv[1]);
+  const bool asked = name == "--help" || name == "-h" || name == "help";
+  if (!name.empty() && !asked) std::fprintf(stderr, "dofa-bench: no topic '%s'\n", argv[1]);
   for (const Topic& topic : kTopics) {
-    std::fprintf(stderr, "  dofa-bench %.*s %.*s\n", static_cast<int>(topic.name.size()), topic.name.data(),
-                 static_cast<int>(topic.about.size()), topic.about.data());
+    std::fprintf(asked ? stdout : stderr, "  dofa-bench %.*s %.*s\n", static_cast<int>(topic.name.size()),
+                 topic.name.data(), static_cast<int>(topic.about.size()), topic.about.data());
   }
-  return 2;
+  return asked ? 0 : 2;
 }

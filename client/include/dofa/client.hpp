@@ -157,6 +157,9 @@ class DOFA_CLIENT_API Client {
   std::string load_family(const std::string& directory);
   /// For administrators. `force` closes the sessions that use it.
   void unload_family(const std::string& name, bool force = false);
+  /// For administrators. Has the family's levels measured anew; returns at once. Until that is done,
+  /// family() shows the old figures as provisional.
+  void profile_family(const std::string& name);
   /// For administrators. Reads the configuration again.
   void reload();
 

@@ -81,6 +81,7 @@ class Asking {
     }
     void LoadFamily(sdbus::Result<sdbus::ObjectPath>&&, std::string) override {}
     void UnloadFamily(sdbus::Result<>&&, sdbus::ObjectPath, Dictionary) override {}
+    void ProfileFamily(sdbus::Result<>&&, std::string) override {}
     std::string Version() override { return {}; }
     std::string State() override { return {}; }
     std::map<std::string, Dictionary> Processors() override { return {}; }
@@ -118,10 +119,12 @@ TEST_CASE("others are what polkit says, asked about the right action of the righ
   Authority authority(to(bus));
   CHECK_FALSE(refusal(authority, kStranger, kLoadFamily));
   CHECK_FALSE(refusal(authority, kStranger, kSetContract));
+  CHECK_FALSE(refusal(authority, kStranger, kProfileFamily));
   polkit.set_mood(FakePolkit::Mood::kDenies);
   CHECK(refusal(authority, kStranger, kReload) == ErrorCode::kNotAuthorized);
   CHECK(polkit.asked() == std::vector<std::string>{"org.dofa.Dofa1.manage-families of :1.77",
                                                    "org.dofa.Dofa1.manage-sessions of :1.77",
+                                                   "org.dofa.Dofa1.manage-families of :1.77",
                                                    "org.dofa.Dofa1.reload of :1.77"});
 }
 

@@ -139,6 +139,35 @@ TEST_CASE("administrators' verbs pass on what they are given") {
   CHECK(json(setup.ask({"load", "/srv/pets", "--json"}).out)["family"].as<std::string>() == "pets");
 }
 
+TEST_CASE("profile has a family measured anew, waits for it, and shows what came of it") {
+  Setup setup;
+  const auto text = setup.ask({"profile", "pets"});
+  CHECK(text.code == kExitOk);
+  CHECK(text.err.empty());
+  CHECK(setup.service.last_dictionary_of("ProfileFamily").at("name").get<std::string>() == "pets");
+  CHECK(text.out.starts_with("pets: torchscript"));  // no live line where there is no terminal
+  CHECK(text.out.find(" 6.79 ms") != std::string::npos);
+  CHECK(text.out.find('~') == std::string::npos);
+  CHECK(text.out == setup.ask({"show", "pets"}).out);
+
+  const auto family = json(setup.ask({"profile", "pets", "--json"}).out)["family"];
+  CHECK(family["subnets"][1]["profiles"]["cpu"]["latency_us"].as<int>() == 6'789);
+  CHECK_FALSE(family["subnets"][1]["profiles"]["cpu"]["provisional"].as<bool>());
+
+  const auto missing = setup.ask({"profile", "plants"});
+  CHECK(missing.code == kExitNotFound);
+  CHECK(missing.err == "dofactl: no family 'plants' is loaded\n");
+
+  setup.service.take_to_profile(1'000'000);
+  const auto busy = setup.ask({"profile", "pets", "--timeout", "2"});
+  CHECK(busy.code == kExitTimedOut);
+  CHECK(busy.out.empty());
+  CHECK(busy.err ==
+        "dofactl: 'pets' is not measured on cpu yet; dofad goes on measuring whenever it is quiet there\n");
+  setup.service.fail("ProfileFamily", "org.dofa.Dofa1.Error.NotAuthorized");
+  CHECK(setup.ask({"profile", "pets"}).code == kExitNotAuthorized);
+}
+
 TEST_CASE("a wrong command line is answered in one line on stderr") {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
       {{"clasify"}, "unknown verb 'clasify'; did you mean 'classify'?"},

@@ -23,6 +23,9 @@ void answer(sdbus::Result<>& reply, Work work) {
 }  // namespace
 
 std::vector<Dictionary> FakeFamily::Subnets() {
+  const int looks = looks_;
+  const bool measured = looks == 0;
+  if (looks > 0) --looks_;
   return {{{"name", sdbus::Variant{std::string{"small"}}},
            {"level", sdbus::Variant{std::uint32_t{0}}},
            {"resolution", sdbus::Variant{std::uint32_t{128}}},
@@ -36,8 +39,8 @@ std::vector<Dictionary> FakeFamily::Subnets() {
            {"top5", sdbus::Variant{0.9}},
            {"dataset", sdbus::Variant{std::string{"zoo"}}},
            {"images", sdbus::Variant{std::uint32_t{1000}}},
-           {"latency-us:cpu", sdbus::Variant{std::uint64_t{12'345}}},
-           {"provisional:cpu", sdbus::Variant{true}},
+           {"latency-us:cpu", sdbus::Variant{std::uint64_t{measured ? 6'789U : 12'345U}}},
+           {"provisional:cpu", sdbus::Variant{!measured}},
            {"from-the-future", sdbus::Variant{std::int16_t{-1}}}}};
 }
 
@@ -129,6 +132,15 @@ void FakeManager::LoadFamily(sdbus::Result<sdbus::ObjectPath>&& reply, std::stri
 void FakeManager::UnloadFamily(sdbus::Result<>&& reply, sdbus::ObjectPath family, Dictionary options) {
   options.emplace("family", sdbus::Variant{std::string(family)});
   answer(reply, [&] { service_.note("UnloadFamily", options); });
+}
+
+void FakeManager::ProfileFamily(sdbus::Result<>&& reply, std::string name) {
+  answer(reply, [&] {
+    service_.note("ProfileFamily", {{"name", sdbus::Variant{name}}});
+    if (name != "pets")
+      throw proto::error("org.dofa.Dofa1.Error.NotFound", "no family '" + name + "' is loaded");
+    service_.family_->measure();
+  });
 }
 
 void FakeManager::Reload(sdbus::Result<>&& reply) {

@@ -3,6 +3,7 @@
 // noted by the service, which also decides on answers. They live on its thread.
 #pragma once
 
+#include <atomic>
 #include <limits>
 #include <memory>
 #include <string>
@@ -25,6 +26,10 @@ class FakeFamily final
   }
   ~FakeFamily() { unregisterAdaptor(); }
 
+  /// From now on measure() takes so many looks at it.
+  void take(int looks) { takes_ = looks; }
+  void measure() { looks_ = takes_.load(); }
+
  private:
   std::string Name() override { return "pets"; }
   std::string Kind() override { return "torchscript"; }
@@ -32,6 +37,9 @@ class FakeFamily final
   std::vector<std::string> Labels() override { return {"cat", "dog"}; }
   std::uint64_t ResidentBytes() override { return 3 << 20; }
   std::vector<Dictionary> Subnets() override;
+
+  std::atomic<int> takes_ = 2;
+  std::atomic<int> looks_ = -1;  ///< until it is measured; -1: that was never asked for
 };
 
 class FakeSession final
@@ -89,6 +97,7 @@ class FakeManager final
                                 const Dictionary& contract) override;
   void LoadFamily(sdbus::Result<sdbus::ObjectPath>&& reply, std::string directory) override;
   void UnloadFamily(sdbus::Result<>&& reply, sdbus::ObjectPath family, Dictionary options) override;
+  void ProfileFamily(sdbus::Result<>&& reply, std::string name) override;
   void Reload(sdbus::Result<>&& reply) override;
   std::string Version() override { return "1.2.3"; }
   std::string State() override { return "running"; }

@@ -160,6 +160,10 @@ void FakeService::alter_streams(std::function<void(dofa_result&)> alter) {
   alter_ = std::move(alter);
 }
 
+void FakeService::take_to_profile(int looks) {
+  family_->take(looks);
+}
+
 void FakeService::spoil_rings(FakeStream::Spoil spoil) {
   const std::lock_guard lock(mutex_);
   spoil_ = std::move(spoil);

@@ -61,6 +61,9 @@ class FakeService {
   /// Ends a session as the service would: Closed, then InterfacesRemoved.
   void close_session(const std::string& session, const std::string& reason);
 
+  /// How many looks at the family ProfileFamily takes until it is measured (2 unless told otherwise).
+  void take_to_profile(int looks);
+
   /// Done to the head of each ring from now on, before it is given away.
   void spoil_rings(FakeStream::Spoil spoil);
   /// As FakeStream::alter(), for every stream opened from now on.

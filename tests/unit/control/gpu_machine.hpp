@@ -44,7 +44,7 @@ bool eventually(const std::function<bool()>& holds);
 struct MoveListener final : RuntimeListener {
   void family_loaded(const std::shared_ptr<const LoadedFamily>&) override {}
   void family_unloaded(const std::string&) override {}
-  void family_profiled(const std::string&) override {}
+  void family_profiled(const std::string&) override { ++profiled; }
   void session_closed(const Session&, const std::string&) override {}
   void subnet_changed(const Session& session, std::uint32_t, const std::string& reason) override {
     moves.push_back(session.processor_name() + ": " + reason);
@@ -53,6 +53,7 @@ struct MoveListener final : RuntimeListener {
                       const std::optional<policy::Contract>&) override {
     unmet.push_back(reason);
   }
+  std::atomic<int> profiled = 0;
   std::vector<std::string> moves;
   std::vector<std::string> unmet;
 };

@@ -60,6 +60,7 @@ TEST_CASE("each place of a command line has its candidates") {
   CHECK(candidates({"--bus", "system", "unl"}) == Words{"unload"});
   CHECK(candidates({"unload", "--f"}) == Words{"--force"});
   CHECK(candidates({"show", "p"}) == Words{"pets", "plants"});
+  CHECK(candidates({"profile", "c"}) == Words{"cars"});
   CHECK(candidates({"show", "pets", ""}).empty());  // takes one
   CHECK(candidates({"unload", "--force", ""}) == Words{"cars", "pets", "plants"});
   CHECK(candidates({"classify", "--family", "c"}) == Words{"cars"});
