@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Field numbers are those of onnx.proto (github.com/onnx/onnx).
 #include <array>
-#include <fstream>
 #include <vector>
 
 #include "models/search/files.hpp"

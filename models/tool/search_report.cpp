@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 
 #include "models/search/plot.hpp"
 #include "proto/json_writer.hpp"
