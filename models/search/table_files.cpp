@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "daemon/config/yaml_reader.hpp"
+#include "models/search/files.hpp"
 #include "models/search/latency_table.hpp"
 
 namespace dofa::search {
@@ -164,13 +165,7 @@ Result<LatencyTable> read_latency_table(const std::string& path) {
 }
 
 Result<void> save_latency_table(const LatencyTable& table, const std::string& path) {
-  std::ofstream file(path + ".new", std::ios::binary | std::ios::trunc);
-  file << write_latency_table(table);
-  file.close();
-  std::error_code error;
-  if (file) fs::rename(path + ".new", path, error);
-  if (!file || error) return Error{ErrorCode::kFailed, path + ": cannot be written"};
-  return {};
+  return replace_file(path, write_latency_table(table));
 }
 
 }  // namespace dofa::search

@@ -99,7 +99,7 @@ Result<void> place_weights(const SearchSource& source, config::FamilyFile& file,
     std::error_code error;
     if (fs::equivalent(from, to, error)) continue;
     fs::copy_file(from, to, fs::copy_options::overwrite_existing, error);
-    if (error) return Error{ErrorCode::kFailed, to + ": cannot be written"};
+    if (error) return Error{ErrorCode::kFailed, to + ": cannot be written: " + error.message()};
   }
   return {};
 }

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "daemon/config/yaml_reader.hpp"
+#include "models/search/files.hpp"
 #include "models/tool/evaluated.hpp"
 
 namespace dofa::tool {
@@ -79,13 +80,7 @@ Result<void> write_evaluated(std::span<const Evaluated> log, const std::string& 
     out << YAML::Key << "calibrated_with" << YAML::Value << entry.calibrated_with << YAML::EndMap;
   }
   out << YAML::EndSeq << YAML::EndMap;
-  std::ofstream file(path + ".new", std::ios::binary | std::ios::trunc);
-  file << out.c_str() << "\n";
-  file.close();
-  std::error_code error;
-  if (file) std::filesystem::rename(path + ".new", path, error);
-  if (!file || error) return Error{ErrorCode::kFailed, path + ": cannot be written"};
-  return {};
+  return search::replace_file(path, std::string(out.c_str()) + "\n");
 }
 
 }  // namespace dofa::tool

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Field numbers are those of onnx.proto (github.com/onnx/onnx).
 #include <array>
-#include <fstream>
 #include <vector>
 
+#include "models/search/files.hpp"
 #include "models/tool/export_graph.hpp"
 #include "models/tool/exporters.hpp"
 #include "models/tool/protobuf_writer.hpp"
@@ -179,11 +179,7 @@ Result<void> export_onnx(const engine::Supernet& supernet, const engine::Subnet&
   OnnxSink sink;
   emit_graph(supernet, subnet, "image", sink);
   const std::string bytes = sink.model(resolution, supernet.classes).bytes();
-  std::ofstream stream(path, std::ios::binary | std::ios::trunc);
-  stream.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  stream.close();
-  if (!stream) return Error{ErrorCode::kFailed, path + ": cannot be written"};
-  return {};
+  return search::write_file(path, bytes);
 }
 
 }  // namespace dofa::tool

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/tool/family_folder.hpp"
+#include "models/search/files.hpp"
 
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
 #include "daemon/engine/ofa_family.hpp"
 
@@ -59,13 +59,7 @@ Result<void> save_family(const FamilyFolder& folder) {
   const std::string path = folder.path("family.yaml");
   const std::string text = config::write_family(folder.file);
   if (const auto check = config::parse_family(text, path); !check) return check.error();
-  std::ofstream stream(path + ".new", std::ios::binary | std::ios::trunc);
-  stream << text;
-  stream.close();
-  std::error_code error;
-  if (stream) fs::rename(path + ".new", path, error);
-  if (!stream || error) return Error{ErrorCode::kFailed, path + ": cannot be written"};
-  return {};
+  return search::replace_file(path, text);
 }
 
 Result<void> require_supernet(const FamilyFolder& folder) {

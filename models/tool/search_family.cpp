@@ -78,7 +78,9 @@ Result<void> write_levels(const SearchSource& source, const std::optional<Evalua
       std::error_code error;
       fs::copy_file(plan->folder + "/" + statistics_file(*plan, candidate), folder.path(entry.statistics),
                     fs::copy_options::overwrite_existing, error);
-      if (error) return Error{ErrorCode::kFailed, folder.path(entry.statistics) + ": cannot be written"};
+      if (error)
+        return Error{ErrorCode::kFailed,
+                     folder.path(entry.statistics) + ": cannot be written: " + error.message()};
     }
     folder.file.subnets.push_back(std::move(entry));
   }

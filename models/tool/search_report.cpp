@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/tool/search_report.hpp"
+#include "models/search/files.hpp"
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 
 #include "models/search/plot.hpp"
 #include "proto/json_writer.hpp"
@@ -141,12 +141,9 @@ Result<void> write_plot(const SearchReport& report, const std::string& path) {
   series.push_back({"predicted front", "steelblue", predicted, true});
   series.push_back({"levels", "crimson", points_of(report.levels), false});
   if (!report.family.empty()) series.push_back({"family", "gray", points_of(report.family), false});
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << search::plot_svg(series, "Sub-networks", latency ? "latency, ms" : "multiply-accumulates, millions",
-                           latency ? 1e3 : 1e6);
-  file.close();
-  if (!file) return Error{ErrorCode::kFailed, path + ": cannot be written"};
-  return {};
+  return search::write_file(path, search::plot_svg(series, "Sub-networks",
+                                                   latency ? "latency, ms" : "multiply-accumulates, millions",
+                                                   latency ? 1e3 : 1e6));
 }
 
 }  // namespace dofa::tool

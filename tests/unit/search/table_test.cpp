@@ -2,6 +2,7 @@
 // Latency tables: names, sums, files of ours and published ones, and files that are neither.
 #include "models/search/latency_table.hpp"
 
+#include <filesystem>
 #include <fstream>
 
 #include "models/search/nsga2.hpp"
@@ -172,4 +173,15 @@ TEST_CASE("a folder is read by the names of its files") {
   CHECK(table->machine.empty());
   std::ofstream(folder / "t/176.json") << "{";
   CHECK(read_latency_table(folder / "t").error().message.find("176.json") != std::string::npos);
+}
+
+TEST_CASE("a table that cannot be written says why, and leaves nothing behind") {
+  TemporaryFolder folder;
+  const std::string path = folder / "t.yaml";
+  std::filesystem::create_symlink("/dev/full", path + ".new");
+  const auto saved = save_latency_table({"machine", "cpu", 1, {}, {}}, path);
+  REQUIRE_FALSE(saved.ok());
+  CHECK(saved.error().message == path + ": cannot be written: No space left on device");
+  CHECK_FALSE(std::filesystem::exists(std::filesystem::symlink_status(path + ".new")));
+  CHECK_FALSE(std::filesystem::exists(path));
 }
