@@ -133,7 +133,7 @@ void Client::unload_family(const std::string& name, bool force) {
 }
 
 void Client::profile_family(const std::string& name) {
-  translated([&] {
+  translated(connection_->timeout(), [&] {
     const Connection::Use in_use(*connection_);
     connection_->root().ProfileFamily(name);
   });

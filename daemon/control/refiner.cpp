@@ -69,6 +69,7 @@ void Refiner::finish(const std::shared_ptr<LoadedFamily>& family, std::uint32_t 
                      const Samples& samples) {
   family->refining[processor] = false;
   MeasuredLevels found = family->measured(processor);
+  if (found.time_us.empty()) return;  // lost meanwhile
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const std::size_t level = i / kSizes;
     const std::size_t size = i % kSizes;

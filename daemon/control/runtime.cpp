@@ -178,7 +178,9 @@ Result<void> Runtime::unload_family(const std::string& name, bool force) {
     const auto users = std::count_if(sessions_.begin(), sessions_.end(),
                                      [&](const auto& entry) { return uses(*entry.second); });
     if (users > 0 && !force)
-      return Error{ErrorCode::kBusy, std::to_string(users) + " sessions use the family '" + name + "'"};
+      return Error{ErrorCode::kBusy, std::to_string(users) +
+                                         (users == 1 ? " session uses" : " sessions use") + " the family '" +
+                                         name + "'"};
     families_.remove(name);
   }
   close_matching("family unloaded", uses);
