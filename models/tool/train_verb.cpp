@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<Option, 33> kOptions{{
+constexpr std::array<Option, 34> kOptions{{
     {"--data", "FOLDER",
      "labelled pictures: CIFAR-10 (mosaics or binary files), or a sub-folder a class (needed)"},
     {"-o", "FOLDER", "folder of the new family, e.g. models/NAME (needed)"},
@@ -54,6 +54,9 @@ constexpr std::array<Option, 33> kOptions{{
     {"-r", "LIST", "sides of the input to choose from (24,28,32)"},
     {"--stem-stride", "N", "stride of the first convolution (1)"},
     {"--stage-strides", "LIST", "strides of the five stages (2,2,2,1,1)"},
+    {"--alone", "FAMILY:LEVEL",
+     "train this sub-network only, at its own input size, to compare it with the one that shares its "
+     "weights"},
     {"--labels", "FILE", "class names, one a line"},
     {"--seed", "N", "of everything random (1)"},
     {"--validate-every", "EPOCHS", "(1)"},
@@ -118,6 +121,29 @@ train::Recipe recipe_of(const Arguments& arguments) {
   return recipe;
 }
 
+/// The sub-network that --alone names, of a family with the supernet that the other options describe.
+Result<config::SubnetEntry> find_alone(const std::string& name, const train::Space& space,
+                                       const std::string& output) {
+  const std::size_t colon = name.rfind(':');
+  if (colon == std::string::npos) throw UsageError{"--alone takes FAMILY:LEVEL"};
+  const auto family = open_family(name.substr(0, colon));
+  if (!family) return family.error();
+  if (const auto fits = require_supernet(*family); !fits) return fits.error();
+  if (family->directory == output) throw UsageError{"--alone: -o would write over the family it names"};
+  const auto found = find_subnet(*family, name.substr(colon + 1));
+  if (!found) return found.error();
+  config::OfaSupernet mine = train::strides_of(space);
+  mine.weights = family->file.supernet.weights;
+  if (mine != family->file.supernet)
+    throw UsageError{"--alone: " + family->directory +
+                     " has another --width, --stem-stride or --stage-strides"};
+  config::SubnetEntry entry;  // its statistics and accuracy are of other weights
+  entry.name = family->file.subnets[*found].name;
+  entry.resolution = family->file.subnets[*found].resolution;
+  entry.architecture = family->file.subnets[*found].architecture;
+  return entry;
+}
+
 std::string duration(double seconds) {
   char text[32];
   const auto minutes = static_cast<long long>(seconds / 60);
@@ -138,7 +164,7 @@ void show(const train::RunProgress& progress) {
       progress.images_per_second, duration(progress.seconds_left).c_str());
 }
 
-/// family.yaml and the averaged weights; sub-networks are added by search or add-subnet.
+/// family.yaml and the averaged weights; sub-networks are added by search or add-subnet, but for one alone.
 Result<void> write_family(const Arguments& arguments, const FamilyFolder& folder,
                           const engine::FloatTensors& weights) {
   std::error_code fault;
@@ -165,6 +191,13 @@ Result<int> run(const Arguments& arguments) {
     return Error{ErrorCode::kNotFound, *labels + ": no such file"};
   const std::string hold_out = arguments.text("--hold-out").value_or("yes");
   if (hold_out != "yes" && hold_out != "no") throw UsageError{"--hold-out is yes or no"};
+
+  if (const auto alone = arguments.text("--alone")) {
+    const auto entry = find_alone(*alone, recipe.space, folder.directory);
+    if (!entry) return entry.error();
+    recipe.alone = {entry->architecture, entry->resolution};
+    folder.file.subnets = {*entry};
+  }
 
   const std::uint32_t side = recipe.space.resolutions.back();
   const auto images = read_training_images(data, hold_out == "yes" ? "fit" : "train", side);
@@ -217,8 +250,9 @@ Result<int> run(const Arguments& arguments) {
         .member("run", options.folder);
     std::puts(writer.member("images", images->size()).end_object().text().c_str());
   } else {
-    std::printf("%s: trained; its sub-networks are added by 'dofa-model search' or 'add-subnet'\n",
-                folder.directory.c_str());
+    std::printf("%s: trained; %s\n", folder.directory.c_str(),
+                recipe.alone ? "'dofa-model calibrate' and 'eval' score it"
+                             : "its sub-networks are added by 'dofa-model search' or 'add-subnet'");
   }
   return kExitOk;
 }

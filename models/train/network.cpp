@@ -40,7 +40,10 @@ at::Tensor stem_convolution(const at::Tensor& images, const at::Tensor& weight, 
 }  // namespace
 
 template <class Self, class Visit>
-void Network::visit(Self& self, const Visit& call) {
+void Network::visit(Self& self, const Visit& visit) {
+  const auto call = [&](const std::string& name, auto& value, ParameterKind kind) {
+    if (value.defined()) visit(name, value, kind);
+  };
   const auto norm = [&](const std::string& name, auto& values) {
     call(name + ".weight", values.weight, ParameterKind::kOther);
     call(name + ".bias", values.bias, ParameterKind::kOther);
@@ -158,6 +161,41 @@ Network Network::replica() const {
     value = value.detach().requires_grad_(true);
   });
   return copy;
+}
+
+void Network::cut(Block& block, std::int64_t kernel, std::int64_t ratio) {
+  const std::int64_t mid = channels(static_cast<double>(block.in * ratio));
+  const std::int64_t edge = (block.depthwise_weight.size(3) - kernel) / 2;
+  block.transforms.clear();
+  block.expand_weight = block.expand_weight.narrow(0, 0, mid);
+  block.depthwise_weight =
+      block.depthwise_weight.narrow(0, 0, mid).narrow(2, edge, kernel).narrow(3, edge, kernel);
+  block.project_weight = block.project_weight.narrow(1, 0, mid);
+  for (Norm* norm : {&block.expand_norm, &block.depthwise_norm})
+    *norm = {norm->weight.narrow(0, 0, mid), norm->bias.narrow(0, 0, mid)};
+  if (block.has_squeeze) {
+    const std::int64_t squeezed = channels(static_cast<double>(mid / 4));
+    block.reduce_weight = block.reduce_weight.narrow(0, 0, squeezed).narrow(1, 0, mid);
+    block.reduce_bias = block.reduce_bias.narrow(0, 0, squeezed);
+    block.excite_weight = block.excite_weight.narrow(0, 0, mid).narrow(1, 0, squeezed);
+    block.excite_bias = block.excite_bias.narrow(0, 0, mid);
+  }
+}
+
+Network Network::alone(const config::OfaArchitecture& architecture) const {
+  Network part = replica();
+  const torch::NoGradGuard no_gradients;
+  for (std::size_t stage = 0; stage < engine::kStages; ++stage) {
+    for (std::size_t i = 0; i < space_.max_depth; ++i) {
+      Block& block = part.blocks_[1 + stage * space_.max_depth + i];
+      const std::size_t entry = stage * engine::kBlocksPerStage + i;
+      if (i < architecture.depths[stage])
+        cut(block, architecture.kernel_sizes[entry], architecture.expand_ratios[entry]);
+      else
+        block = {};
+    }
+  }
+  return part.replica();
 }
 
 at::Tensor Network::Pass::operator()(const at::Tensor& x, const Norm& norm, NormActivation activation) const {

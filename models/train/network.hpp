@@ -43,6 +43,11 @@ class Network {
   /// The same memory, other leaves.
   [[nodiscard]] Network replica() const;
 
+  /// A network of this one sub-network: leaves of its own on the part of the memory that it uses, and no
+  /// others. Its kernels are cut out of the larger ones as they are, without learnt transforms. It is the
+  /// only one that the result can run.
+  [[nodiscard]] Network alone(const config::OfaArchitecture& architecture) const;
+
   /// Called with the statistics of each normalised layer, in the order they run.
   using Observe = std::function<void(const BatchMoments&)>;
   /// Logits (N, classes), float32, of images (N, H, W, 3), normalised; in their scalar type inside.
@@ -68,9 +73,10 @@ class Network {
     at::Tensor operator()(const at::Tensor& x, const Norm& norm, NormActivation activation) const;
   };
 
-  /// Calls `visit(name, tensor, kind)` for each learnt tensor, in a fixed order.
+  /// Calls `visit(name, tensor, kind)` for each learnt tensor that is there, in a fixed order.
   template <class Self, class Visit>
-  static void visit(Self& self, const Visit& call);
+  static void visit(Self& self, const Visit& visit);
+  static void cut(Block& block, std::int64_t kernel, std::int64_t ratio);
   void make_block(std::int64_t in, std::int64_t out, std::int64_t stride, std::size_t stage, bool expands);
   at::Tensor kernel_of(const Block& block, std::int64_t kernel, std::int64_t mid) const;
   at::Tensor run_block(const Block& block, std::int64_t kernel, std::int64_t ratio, const at::Tensor& input,

@@ -42,6 +42,24 @@ bool rises_within(const List& values, const Choices& choices) {
   return !values.empty();
 }
 
+bool has(const std::vector<std::uint8_t>& choices, std::uint8_t value) {
+  return std::ranges::find(choices, value) != choices.end();
+}
+
+/// Entries of blocks beyond a stage's depth mean nothing and are not looked at.
+bool offers(const Space& space, const config::OfaArchitecture& architecture) {
+  const std::size_t per_stage = architecture.kernel_sizes.size() / architecture.depths.size();
+  for (std::size_t stage = 0; stage < architecture.depths.size(); ++stage) {
+    const std::size_t depth = architecture.depths[stage];
+    if (depth < 2 || depth > space.max_depth) return false;
+    for (std::size_t entry = stage * per_stage; entry < stage * per_stage + depth; ++entry)
+      if (!has(space.kernel_sizes, architecture.kernel_sizes[entry]) ||
+          !has(space.expand_ratios, architecture.expand_ratios[entry]))
+        return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 Result<void> check(const Recipe& recipe) {
@@ -58,6 +76,10 @@ Result<void> check(const Recipe& recipe) {
   for (const std::uint32_t side : space.resolutions)
     if (side < 16 || side > 256) return invalid("resolutions are 16 to 256");
   if (space.classes < 2) return invalid("at least two classes are needed");
+  if (recipe.alone && !offers(space, recipe.alone->architecture))
+    return invalid("the sub-network to train alone is none of the supernet's");
+  if (recipe.alone && (recipe.alone->resolution < 16 || recipe.alone->resolution > space.resolutions.back()))
+    return invalid("the sub-network to train alone wants larger inputs than the largest resolution");
   if (recipe.batch < 2 * recipe.threads) return invalid("the batch is too small for so many threads");
   return {};
 }
@@ -68,6 +90,12 @@ std::string to_text(const Recipe& recipe) {
   const auto line = [&](const char* key, const std::string& value) {
     text += std::string(key) + " " + value + "\n";
   };
+  if (recipe.alone) {  // no line otherwise: interrupted runs of a release without it go on
+    line("alone-resolution", number(recipe.alone->resolution));
+    line("alone-kernel-sizes", list(recipe.alone->architecture.kernel_sizes));
+    line("alone-expand-ratios", list(recipe.alone->architecture.expand_ratios));
+    line("alone-depths", list(recipe.alone->architecture.depths));
+  }
   line("width", number(space.width));
   line("classes", number(space.classes));
   line("kernel-sizes", list(space.kernel_sizes));

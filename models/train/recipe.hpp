@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "daemon/base.hpp"
@@ -17,6 +18,9 @@ namespace dofa::train {
 /// ("sandwich rule" and "in-place distillation").
 struct Recipe {
   Space space;
+  /// Trained instead of all: this sub-network only, on the labels, at its own resolution. What it does not
+  /// use of the supernet stays as it started.
+  std::optional<Candidate> alone;
   std::uint32_t epochs = 60;
   std::uint32_t batch = 128;
   std::uint32_t random_subnets = 1;  ///< a step, besides the largest and the smallest

@@ -132,13 +132,17 @@ class Run {
     std::string text(line, static_cast<std::size_t>(length));
     if (validation_.size() > 0 && (epoch % options_.validate_every == 0 || trainer_.finished())) {
       const Space& space = recipe_.space;
-      const auto top1 =
-          validate(trainer_.averaged_network(), trainer_.averaged_weights(),
-                   {{largest(space), space.resolutions.back()}, {smallest(space), space.resolutions.front()}},
-                   recipe_, images_, options_.calibration_images, validation_, options_.device);
+      std::vector<Candidate> candidates{{largest(space), space.resolutions.back()},
+                                        {smallest(space), space.resolutions.front()}};
+      if (recipe_.alone) candidates = {*recipe_.alone};
+      const auto top1 = validate(trainer_.averaged_network(), trainer_.averaged_weights(), candidates,
+                                 recipe_, images_, options_.calibration_images, validation_, options_.device);
       if (!top1) return top1.error();
-      length = std::snprintf(line, sizeof line, "%.4f,%.4f", (*top1)[0], (*top1)[1]);
-      text.append(line, static_cast<std::size_t>(length));
+      for (std::size_t i = 0; i < candidates.size(); ++i) {
+        length = std::snprintf(line, sizeof line, "%s%.4f", i == 0 ? "" : ",", (*top1)[i]);
+        text.append(line, static_cast<std::size_t>(length));
+      }
+      if (recipe_.alone) text += ",";
     } else {
       text += ",";
     }

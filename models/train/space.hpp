@@ -25,6 +25,13 @@ struct Space {
   bool operator==(const Space&) const = default;
 };
 
+/// A sub-network and the input size it is to have.
+struct Candidate {
+  config::OfaArchitecture architecture;
+  std::uint32_t resolution = 0;
+  bool operator==(const Candidate&) const = default;
+};
+
 config::OfaArchitecture largest(const Space& space);
 config::OfaArchitecture smallest(const Space& space);
 /// Every entry uniformly and independently; `draw` tells the sub-networks of one step apart.

@@ -43,6 +43,16 @@ checkpoint::FloatTensor to_floats(const at::Tensor& tensor) {
   return {tensor.sizes().vec(), {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()}};
 }
 
+/// What is trained: a whole supernet, or what one sub-network uses of it.
+Network trained(const Network& network, const Recipe& recipe) {
+  return recipe.alone ? network.alone(recipe.alone->architecture) : network;
+}
+
+/// The sub-network that learns from the labels.
+config::OfaArchitecture labelled(const Recipe& recipe) {
+  return recipe.alone ? recipe.alone->architecture : largest(recipe.space);
+}
+
 constexpr const char* kPosition = "training.position";
 
 /// A double as two floats, exact for what is kept so here.
@@ -74,7 +84,7 @@ Trainer::Trainer(const Recipe& recipe, const Images& images, at::Device device)
     : recipe_(recipe),
       images_(images),
       device_(device),
-      network_(recipe.space, recipe.seed, device),
+      network_(trained(Network(recipe.space, recipe.seed, device), recipe)),
       optimizer_(network_.parameters(),
                  {recipe.momentum, recipe.weight_decay, recipe.ema_decay, recipe.orthogonal_rate}) {
   const std::uint32_t slices = device.is_cpu() ? recipe.threads : 1;
@@ -89,7 +99,7 @@ void Trainer::run_slice(Slice& slice, std::uint64_t epoch) const try {
   const at::Tensor labels = at::tensor(classes).to(device_);
   const double scale = 1.0 / recipe_.batch;
 
-  const at::Tensor logits = slice.network->forward(largest(recipe_.space), images);
+  const at::Tensor logits = slice.network->forward(labelled(recipe_), images);
   const at::Tensor loss =
       at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum, -100, recipe_.label_smoothing);
   (loss * scale).backward();
@@ -107,6 +117,15 @@ void Trainer::run_slice(Slice& slice, std::uint64_t epoch) const try {
   slice.failure = std::current_exception();
 }
 
+std::vector<config::OfaArchitecture> Trainer::students_of(std::uint64_t step) const {
+  std::vector<config::OfaArchitecture> students;
+  if (recipe_.alone) return students;
+  if (step % recipe_.smallest_every == 0) students.push_back(smallest(recipe_.space));
+  for (std::uint32_t i = 0; i < recipe_.random_subnets; ++i)
+    students.push_back(random_architecture(recipe_.space, recipe_.seed, step, i));
+  return students;
+}
+
 Result<Tally> Trainer::advance() {
   const std::uint64_t number = step();
   const std::uint64_t epoch = number / steps_per_epoch();
@@ -116,12 +135,11 @@ Result<Tally> Trainer::advance() {
   }
   if (number % steps_per_epoch() == 0) epoch_ = {};
 
-  std::vector<config::OfaArchitecture> students;
-  if (number % recipe_.smallest_every == 0) students.push_back(smallest(recipe_.space));
-  for (std::uint32_t i = 0; i < recipe_.random_subnets; ++i)
-    students.push_back(random_architecture(recipe_.space, recipe_.seed, number, i));
+  const std::vector<config::OfaArchitecture> students = students_of(number);
   const std::size_t offered = resolutions_offered(recipe_, steps_per_epoch(), number);
-  const std::uint32_t resolution = random_resolution(recipe_.space, offered, recipe_.seed, number);
+  const std::uint32_t resolution = recipe_.alone
+                                       ? recipe_.alone->resolution
+                                       : random_resolution(recipe_.space, offered, recipe_.seed, number);
   const auto batch = std::span(order_).subspan(number % steps_per_epoch() * recipe_.batch, recipe_.batch);
 
   std::vector<Slice> slices(replicas_.size());
@@ -166,15 +184,15 @@ Result<Tally> Trainer::advance() {
 
 engine::FloatTensors Trainer::averaged_weights() {
   engine::FloatTensors weights;
-  for (std::size_t i = 0; i < optimizer_.parameters().size(); ++i)
-    weights[optimizer_.parameters()[i].name] = to_floats(optimizer_.averages()[i]);
+  for (const Parameter& parameter : averaged_network().parameters())
+    weights[parameter.name] = to_floats(parameter.value);
   return weights;
 }
 
 Network Trainer::averaged_network() {
   const torch::NoGradGuard no_gradients;
   Network network(recipe_.space, recipe_.seed, device_);
-  const auto leaves = network.parameters();
+  const auto leaves = trained(network, recipe_).parameters();
   for (std::size_t i = 0; i < leaves.size(); ++i) leaves[i].value.detach().copy_(optimizer_.averages()[i]);
   return network;
 }

@@ -20,7 +20,7 @@ namespace dofa::train {
 /// Sums over the images of a step or an epoch.
 struct Tally {
   double images = 0;
-  double correct = 0;       ///< of the largest sub-network, on the varied training images
+  double correct = 0;       ///< of the largest sub-network (or the one alone), on varied training images
   double loss = 0;          ///< its cross-entropy, summed
   double student_loss = 0;  ///< divergence of the others from it, summed and averaged over them
   void add(const Tally& other);
@@ -41,17 +41,20 @@ class Trainer {
   /// stay as they were then.
   Result<Tally> advance();
 
-  /// The averaged weights, under the names of published checkpoints.
+  /// The averaged weights, under the names of published checkpoints: the whole supernet's, also where one
+  /// sub-network is trained alone. What that one does not use is as it started.
   [[nodiscard]] engine::FloatTensors averaged_weights();
   /// A network with the averaged weights, for validation.
   [[nodiscard]] Network averaged_network();
 
-  /// Weights, velocities, averages, position; reading gives kInvalidArgument where it is another network's.
+  /// Weights, velocities, averages of what is trained, position; reading gives kInvalidArgument where it is
+  /// another network's.
   [[nodiscard]] engine::FloatTensors state();
   Result<void> set_state(const engine::FloatTensors& state);
 
  private:
   struct Slice;
+  [[nodiscard]] std::vector<config::OfaArchitecture> students_of(std::uint64_t step) const;
   void run_slice(Slice& slice, std::uint64_t epoch) const;
 
   Recipe recipe_;

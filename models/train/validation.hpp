@@ -12,12 +12,6 @@
 
 namespace dofa::train {
 
-/// A sub-network and the input size it is to have.
-struct Candidate {
-  config::OfaArchitecture architecture;
-  std::uint32_t resolution = 0;
-};
-
 /// How frames are prepared for what this recipe trains.
 config::Preprocessing preprocessing_of(const Recipe& recipe);
 /// The strides that no weight tells.

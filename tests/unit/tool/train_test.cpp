@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The train verb as main() calls it, on pictures that the test makes, and the data it reads.
+#include <algorithm>
 #include <fstream>
 
 #include "models/tool/family_folder.hpp"
@@ -110,6 +111,52 @@ TEST_CASE("a trained family can be given sub-networks, calibrated and evaluated"
   const auto evaluated = open_family(folder / "f");
   REQUIRE(evaluated.ok());
   CHECK(evaluated->file.subnets[0].accuracy->images == 80);
+}
+
+TEST_CASE("a sub-network trained alone is a family that can be calibrated and evaluated") {
+  const TemporaryFolder folder;
+  write_folder(folder / "data", 40);
+  const std::string data = folder / "data";
+  const auto done = [&](const std::string& name, const std::vector<std::string>& words) {
+    const auto result = run(name, words);
+    if (!result) FAIL(name << ": " << result.error().message);
+  };
+  done("train", with_small({"--data", data, "-o", folder / "f"}));
+  for (const std::string side : {"16", "17"})
+    done("add-subnet", {folder / "f", "--name", "of-" + side, "--ks", "3", "-e", "3", "-d", "2", "-r", side});
+  const auto alone = [&](const std::string& level) {
+    return with_small({"--data", data, "-o", folder / "a", "--alone", (folder / "f") + ":" + level});
+  };
+  done("train", alone("of-16"));
+  done("calibrate", {folder / "a", data});
+  done("eval", {folder / "a", "--data", data});
+  const auto family = open_family(folder / "a");
+  REQUIRE(family.ok());
+  REQUIRE(family->file.subnets.size() == 1);
+  CHECK(family->file.subnets[0].name == "of-16");
+  CHECK(family->file.subnets[0].resolution == 16);
+  CHECK(family->file.subnets[0].accuracy->images == 80);
+
+  const auto error_of = [&](std::vector<std::string> words) {
+    try {
+      const auto result = run("train", words);
+      return result ? std::string("no error") : result.error().message;
+    } catch (const UsageError& error) {
+      return error.message;
+    }
+  };
+  CHECK(error_of(alone("none")).find("no sub-network 'none'") != std::string::npos);
+  CHECK(error_of(alone("of-17")).find("larger inputs") != std::string::npos);
+  CHECK(error_of(with_small({"--data", data, "-o", folder / "b", "--alone", folder / "f"}))
+            .find("--alone takes FAMILY:LEVEL") != std::string::npos);
+  auto wider = alone("of-16");
+  *std::ranges::find(wider, "0.25") = "0.5";
+  CHECK(error_of(wider).find("has another --width") != std::string::npos);
+  CHECK(error_of(with_small({"--data", data, "-o", folder / "f", "--alone", (folder / "f") + ":of-16"}))
+            .find("would write over") != std::string::npos);
+  auto other = alone("of-16");
+  other.insert(other.end(), {"--run", folder / "f-training", "--resume"});
+  CHECK(error_of(other).find("was started with another recipe") != std::string::npos);
 }
 
 TEST_CASE("train says in one line what is wrong with its arguments") {

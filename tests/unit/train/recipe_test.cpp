@@ -50,6 +50,25 @@ TEST_CASE("recipes that make no supernet are refused") {
   CHECK(refused([](Recipe& r) { r.batch = 3; }));
 }
 
+TEST_CASE("only a sub-network of the supernet can be trained alone") {
+  Recipe recipe;
+  recipe.space.max_depth = 3;
+  recipe.alone = Candidate{smallest(recipe.space), 24};
+  CHECK(check(recipe).ok());
+  const auto refused = [&](auto change) {
+    Recipe changed = recipe;
+    change(changed.alone->architecture, changed);
+    return !check(changed).ok();
+  };
+  CHECK(refused([](auto& a, Recipe&) { a.kernel_sizes[13] = 7; }));
+  CHECK_FALSE(refused([](auto& a, Recipe&) { a.kernel_sizes[14] = 7; }));  // of a block beyond the depth
+  CHECK(refused([](auto&, Recipe& r) { r.space.expand_ratios = {4, 6}; }));
+  CHECK(refused([](auto& a, Recipe&) { a.depths[4] = 4; }));
+  CHECK(refused([](auto& a, Recipe&) { a.depths[4] = 1; }));
+  CHECK(refused([](auto&, Recipe& r) { r.alone->resolution = 33; }));
+  CHECK(refused([](auto&, Recipe& r) { r.alone->resolution = 15; }));
+}
+
 TEST_CASE("every number of a recipe shows in its text") {
   const Recipe recipe;
   std::set<std::string> texts{to_text(recipe)};
@@ -88,6 +107,9 @@ TEST_CASE("every number of a recipe shows in its text") {
   change([](Recipe& r) { r.deviation[2] = 1; });
   change([](Recipe& r) { ++r.seed; });
   change([](Recipe& r) { ++r.threads; });
+  change([](Recipe& r) { r.alone = Candidate{smallest(r.space), 24}; });
+  change([](Recipe& r) { r.alone = Candidate{smallest(r.space), 32}; });
+  change([](Recipe& r) { r.alone = Candidate{largest(r.space), 32}; });
   CHECK(texts.size() == changes + 1);
 }
 

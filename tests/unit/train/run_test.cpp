@@ -8,47 +8,13 @@
 #include "models/train/validation.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/ofa/files.hpp"
+#include "tests/unit/train/quarters.hpp"
 
 using namespace dofa;
 using namespace dofa::train;
 using engine::test::TemporaryFolder;
 
 namespace {
-
-/// Four classes told by which quarter of a noisy image is bright.
-Images quarters(std::size_t count, std::uint64_t seed) {
-  Images images;
-  images.side = 16;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto label = static_cast<std::uint32_t>(mix(seed, i, 0) % 4);
-    images.labels.push_back(label);
-    for (std::uint32_t y = 0; y < 16; ++y)
-      for (std::uint32_t x = 0; x < 16; ++x) {
-        const bool bright = (y / 8) * 2 + x / 8 == label;
-        for (std::uint32_t c = 0; c < 3; ++c)
-          images.pixels.push_back(
-              static_cast<std::uint8_t>((bright ? 120 : 60) + mix(seed, i, y * 64 + x * 4 + c) % 60));
-      }
-  }
-  return images;
-}
-
-Recipe small_recipe() {
-  Recipe recipe;
-  recipe.space.width = 0.25;
-  recipe.space.classes = 4;
-  recipe.space.max_depth = 2;
-  recipe.space.expand_ratios = {3, 4};
-  recipe.space.resolutions = {16};
-  recipe.space.stage_strides = {2, 2, 1, 1, 1};
-  recipe.epochs = 4;
-  recipe.batch = 32;
-  recipe.crop_padding = 0;
-  recipe.flip = false;
-  recipe.warmup_epochs = 0.5;
-  recipe.ema_decay = 0.9;
-  return recipe;
-}
 
 std::string read(const std::string& path) {
   std::ifstream file(path);
@@ -64,13 +30,6 @@ std::string curve(const std::string& folder) {
   std::string kept;
   while (std::getline(log, line)) kept += line.substr(0, line.rfind(',')) + "\n";
   return kept;
-}
-
-bool same(const engine::FloatTensors& a, const engine::FloatTensors& b) {
-  if (a.size() != b.size()) return false;
-  for (const auto& [name, tensor] : a)
-    if (!b.contains(name) || b.at(name).values != tensor.values) return false;
-  return true;
 }
 
 }  // namespace
