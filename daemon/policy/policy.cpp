@@ -12,7 +12,8 @@ constexpr std::uint32_t kNowhere = UINT32_MAX;
 }  // namespace
 
 Policy::Policy(const std::vector<ProcessorSpec>& processors, PlannerOptions options)
-    : slowdowns_(processors.size()), options_(options) {
+    : slowdowns_(processors.size(), SlowdownFilter(SlowdownFilter::Outliers::kAlone)), options_(options) {
+  slowdowns_.front() = SlowdownFilter();  // the CPU's; all others are GPUs
   for (std::uint32_t index = 0; index < processors.size(); ++index) {
     processors_.push_back(processors[index].name);
     lanes_.insert(lanes_.end(), processors[index].lanes, LaneSpec{index, true});

@@ -80,11 +80,10 @@ void SlowdownFilter::observe(double profile_us, double measured_us, std::int64_t
 
   const double deviation = deviation_us(profile_us) / profile_us;
   const double surprise = measured_us / profile_us - mean_;
-  const bool far = surprise > kClipHigh * deviation;
-  const double innovation =
-      far && far_surprise_ > 0
-          ? std::min(surprise, far_surprise_)  // two in a row are no outliers: believed as far as both go
-          : std::clamp(surprise, -kClipHigh * deviation, kClipHigh * deviation);
+  const bool far = outliers_ == Outliers::kAlone && surprise > kClipHigh * deviation;
+  const double innovation = far && far_surprise_ > 0
+                                ? std::min(surprise, far_surprise_)  // believed as far as both go
+                                : std::clamp(surprise, -kClipHigh * deviation, kClipHigh * deviation);
   far_surprise_ = far ? surprise : 0;
 
   // Noise changes its sign from frame to frame, a moving ξ does not: so the product of successive

@@ -15,6 +15,12 @@ namespace dofa::policy {
 /// What the filter believes; the constants behind it are in slowdown.cpp, each with its reason.
 class SlowdownFilter {
  public:
+  enum class Outliers : std::uint8_t {
+    kScattered,  ///< a CPU's: preemptions come in twos as well; movement is told from how innovations agree
+    kAlone,      ///< a GPU's, which nobody takes away in the middle of a kernel: two in a row are the truth
+  };
+  explicit SlowdownFilter(Outliers outliers = Outliers::kScattered) : outliers_(outliers) {}
+
   /// A frame that is profiled at `profile_us` (inference alone) took `measured_us`. Ignores values that are
   /// not positive and finite.
   void observe(double profile_us, double measured_us, std::int64_t now_us);
@@ -46,6 +52,7 @@ class SlowdownFilter {
   static constexpr std::size_t kRecent = 64;
   static constexpr double kFreshVariance = 0.01;  // an unused processor's: unsure by a tenth
   static constexpr double kFreshResidualUs = 200;
+  Outliers outliers_;
   double mean_ = 1.0;                 // μ
   double variance_ = kFreshVariance;  // of μ; σ² is this plus the frame-to-frame jitter
   double residual_us2_ = kFreshResidualUs * kFreshResidualUs;  // r²
