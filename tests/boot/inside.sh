@@ -5,6 +5,8 @@ set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 
 started=$SECONDS
+# grep that reads to the end: with -q whoever writes to it may die of SIGPIPE, which pipefail takes for a no.
+has() { grep "$@" >/dev/null; }
 step() { printf '[%3d s] %s\n' $((SECONDS - started)) "$*"; }
 fail() { echo "FAILED: $*"; exit 1; }
 same() { [ "$2" = "$3" ] || fail "$1: '$3' instead of '$2'"; }
@@ -24,7 +26,7 @@ step "apt installs dofad with what it depends on"
 install_packages /packages/dofad_*.deb /packages/libdofa-client1_*.deb
 grep -iE 'warning|error|fail' /tmp/apt.log && fail "apt complains (above)"
 for unwanted in libopencv-highgui libopencv-videoio libncurses; do
-  dpkg-query -W -f '${Depends}\n' dofad | grep -q "$unwanted" && fail "dofad depends on $unwanted"
+  dpkg-query -W -f '${Depends}\n' dofad | has "$unwanted" && fail "dofad depends on $unwanted"
 done
 same "enabled" enabled "$(systemctl is-enabled dofad.service)"
 same "enabled by bus name" /lib/systemd/system/dofad.service "$(readlink /etc/systemd/system/dbus-org.dofa.Dofa1.service)"
@@ -65,7 +67,10 @@ nsenter -t "$pid" -m touch /usr/x 2>/dev/null && fail "/usr is writable"
 nsenter -t "$pid" -m test -e /dev/sda && fail "disks show"
 [ "$(nsenter -t "$pid" -n cat /proc/net/dev | grep -c :)" -eq 1 ] || fail "there is a network besides lo"
 systemd-analyze security --no-pager dofad.service | tail -n 1
-warnings=$(journalctl -t dofad -p warning --no-pager -q -o cat | grep -v 'no family is loaded' || true)
+expected='no family is loaded'
+# Where whoever runs this test may not lock much memory, no service manager in here can raise that.
+grep -qE '^Max locked memory +unlimited +unlimited' /proc/1/limits || expected+='|not locked in memory'
+warnings=$(journalctl -t dofad -p warning --no-pager -q -o cat | grep -vE "$expected" || true)
 [ -z "$warnings" ] || fail "dofad warns: $warnings"
 
 step "the watchdog is fed, and acts"
@@ -81,7 +86,7 @@ active || fail "the watchdog ended a healthy dofad"
 pid=$(property MainPID)
 kill -STOP "$pid"
 soon "a stuck dofad is not replaced" bash -c "[ \$(systemctl show -P NRestarts dofad) -ge 1 ] && [ \$(systemctl show -P SubState dofad) = running ]"
-journalctl -u dofad --no-pager -q | grep -q 'Watchdog timeout' || fail "it was not the watchdog that replaced it"
+journalctl -u dofad --no-pager -q | has 'Watchdog timeout' || fail "it was not the watchdog that replaced it"
 rm /run/systemd/system/dofad.service.d/quick.conf
 systemctl daemon-reload
 
@@ -106,7 +111,7 @@ active || fail "a wrong configuration ended dofad"
 sed -i '$d' /etc/dofad/dofad.yaml && sed -i '$d' /etc/dofad/dofad.yaml
 printf 'log:\n  level: debug\n' >>/etc/dofad/dofad.yaml
 systemctl reload dofad
-journalctl -u dofad -q --no-pager | grep -q 'configuration reloaded' || fail "a reload is not told"
+journalctl -u dofad -q --no-pager | has 'configuration reloaded' || fail "a reload is not told"
 
 step "metrics on a socket of the group, on a port with its drop-in; the GPU's drop-in"
 printf 'metrics:\n  listen: /run/dofad/metrics.sock\n' >>/etc/dofad/dofad.yaml
@@ -141,7 +146,7 @@ for package in /packages/dofad_*.deb /packages/libdofa-client1_*.deb; do
   rm -r /tmp/upgrade/tree
 done
 install_packages -o Dpkg::Options::=--force-confold /tmp/upgrade/*.deb
-dpkg-query -W -f '${Version}\n' dofad | grep -q rebuilt || fail "the upgrade did not happen"
+dpkg-query -W -f '${Version}\n' dofad | has rebuilt || fail "the upgrade did not happen"
 grep -q 'level: debug' /etc/dofad/dofad.yaml || fail "the upgrade lost the configuration"
 same "profiles" "$profiles" "$(cd /var/lib/dofad/profiles && sha256sum -- *)"
 soon "dofad does not run after the upgrade" active
@@ -152,7 +157,7 @@ step "the tools install, and their programs start"
 install_packages -o Dpkg::Options::=--force-confold --allow-downgrades /packages/*.deb
 soon "dofad does not run" active
 dofa-model --help >/dev/null
-dofa-bench policy --json | grep -q '"schema": *1' || fail "dofa-bench does not run"
+dofa-bench policy --json | has '"schema": *1' || fail "dofa-bench does not run"
 for page in $(dpkg -L dofad dofa-tools | grep '/man/.*gz$'); do gzip -t "$page"; done
 
 step "remove keeps what is the administrator's, purge leaves nothing"
@@ -163,5 +168,5 @@ apt-get purge -qq -y dofad libdofa-client1 libdofa-client-dev >/tmp/apt.log 2>&1
 left=$(find / -xdev \( -path /proc -o -path /sys -o -path /packages -o -path /test -o -path /tmp -o -path /var/cache/apt \) -prune -o \
   \( -iname '*dofa*' -print \) 2>/dev/null | grep -v -e '^/var/log/' -e '^/run/systemd/system' || true)
 [ -z "$left" ] || fail "purge leaves: $left"
-systemctl list-unit-files --no-legend 'dofad*' | grep -q . && fail "systemd still knows dofad"
+systemctl list-unit-files --no-legend 'dofad*' | has . && fail "systemd still knows dofad"
 step "passed"
